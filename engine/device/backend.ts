@@ -1,0 +1,71 @@
+import type { HostArray } from "../core/dtype.ts";
+import type { Spec } from "../core/spec.ts";
+import type { AnyKernel } from "../kernel.ts";
+
+/** The three implementations of every kernel. */
+export type DeviceKind = "webgpu" | "cpu" | "reference";
+
+/** Bytes on a device; only its backend knows what is inside. */
+export interface BackendBuffer {
+  readonly bytes: number;
+}
+
+/** A kernel at fixed specs and attributes, ready to be bound to buffers. */
+export interface Lowered {
+  /** Sizes in bytes of the scratch buffers that `bind` wants after the inputs and outputs. */
+  readonly scratchBytes: readonly number[];
+}
+
+/** A lowered kernel with its buffers: one entry of a flat, replayable list. */
+export interface Bound {
+  readonly launches: number;
+}
+
+/** Bytes now held by live buffers, and by the device in all (pooled buffers included). */
+export interface MemoryUse {
+  readonly live: number;
+  readonly reserved: number;
+  readonly buffers: number;
+}
+
+/** One kernel call at fixed sizes. */
+export interface Call {
+  readonly kernel: AnyKernel;
+  readonly inputs: readonly Spec[];
+  readonly outputs: readonly Spec[];
+  readonly attrs: unknown;
+  /** Module path, for errors and profiles. */
+  readonly path: string;
+}
+
+/** What a device does with bytes and launches. Nothing above this interface knows which device it is. */
+export interface Backend {
+  readonly kind: DeviceKind;
+  /** One line for people: adapter, driver, threads. */
+  readonly description: string;
+  /** Rows of a tile that grouped matmuls pad each expert to. */
+  readonly groupedTileRows: number;
+
+  allocate(bytes: number): BackendBuffer;
+  release(buffer: BackendBuffer): void;
+  write(buffer: BackendBuffer, data: HostArray): void;
+  read(buffer: BackendBuffer, spec: Spec): Promise<HostArray>;
+
+  /** Chooses code for a call; cached, so that equal calls give the same object. */
+  lower(call: Call): Lowered;
+  /** Compiles what `lower` chose, in parallel; an eager `bind` compiles on demand. */
+  warm(lowered: readonly Lowered[]): Promise<void>;
+  /** Ties code to buffers: inputs, outputs, scratch. */
+  bind(lowered: Lowered, buffers: readonly BackendBuffer[]): Bound;
+  /** Forgets a binding that will not be submitted again. */
+  unbind(bound: Bound): void;
+  /** Runs a list in order: one pass and one submit on WebGPU. */
+  submit(list: readonly Bound[]): void;
+  /** Runs a list and gives each entry's time in microseconds, where the device can tell. */
+  readonly profile?: ((list: readonly Bound[]) => Promise<number[]>) | undefined;
+  /** Waits until all submitted work is done; rejects with DeviceError if any of it failed. */
+  finish(): Promise<void>;
+
+  memory(): MemoryUse;
+  dispose(): void;
+}

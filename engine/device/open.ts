@@ -1,0 +1,83 @@
+import { DeviceError } from "../core/errors.ts";
+import type { Backend, DeviceKind } from "./backend.ts";
+import { CpuBackend } from "./cpu/cpu_backend.ts";
+import { Device } from "./device.ts";
+import { ReferenceBackend } from "./reference/reference_backend.ts";
+import { probeAdapter } from "./webgpu/adapter.ts";
+import { WebGpuBackend } from "./webgpu/backend.ts";
+
+/** What a user can ask for. */
+export type DeviceName = DeviceKind | "auto";
+
+/** A device by name, and why it was chosen. */
+export interface DeviceChoice {
+  readonly kind: DeviceKind;
+  /** One line for people. */
+  readonly reason: string;
+}
+
+/** Options of `openDevice`. */
+export interface DeviceOptions {
+  /** Threads of the `cpu` device; all cores unless told. */
+  readonly threads?: number;
+}
+
+/** Names that `--device` takes. */
+export const DEVICE_NAMES: readonly DeviceName[] = ["auto", "webgpu", "cpu", "reference"];
+
+/**
+ * Says which device `name` means here: `auto` takes WebGPU on a hardware adapter, and the CPU device otherwise. A
+ * software adapter is used only when `webgpu` is asked for by name.
+ *
+ * @throws {DeviceError} for an unknown name
+ */
+export async function chooseDevice(name: string): Promise<DeviceChoice> {
+  if (!isDeviceName(name)) {
+    throw new DeviceError(`Cannot open device "${name}": wanted one of ${DEVICE_NAMES.join(", ")}`);
+  }
+  if (name !== "auto") return { kind: name, reason: `asked for by name` };
+  const adapter = await probeAdapter();
+  if (!adapter) return { kind: "cpu", reason: "no WebGPU adapter was found" };
+  if (adapter.software) {
+    return {
+      kind: "cpu",
+      reason: `the only WebGPU adapter is software (${adapter.name}); use --device webgpu to force it`,
+    };
+  }
+  return { kind: "webgpu", reason: `hardware adapter ${adapter.name}` };
+}
+
+function isDeviceName(name: string): name is DeviceName {
+  return (DEVICE_NAMES as readonly string[]).includes(name);
+}
+
+/**
+ * Opens a device.
+ *
+ * ```ts ignore
+ * using device = await openDevice("auto");
+ * ```
+ *
+ * @throws {DeviceError} when the name is unknown, or `webgpu` is asked for and there is no adapter
+ */
+export async function openDevice(name: string = "auto", options: DeviceOptions = {}): Promise<Device> {
+  const { kind } = await chooseDevice(name);
+  return new Device(await openBackend(kind, options));
+}
+
+async function openBackend(kind: DeviceKind, { threads }: DeviceOptions): Promise<Backend> {
+  switch (kind) {
+    case "webgpu":
+      return await WebGpuBackend.create();
+    case "cpu":
+      return new CpuBackend({ threads });
+    case "reference":
+      return new ReferenceBackend();
+  }
+}
+
+/** One line for people: the device, and why it was chosen. */
+export async function describeDevice(device: Device, name: string = "auto"): Promise<string> {
+  const { reason } = await chooseDevice(name);
+  return `device: ${device.backend.description} (${reason})`;
+}

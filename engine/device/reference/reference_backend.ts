@@ -1,0 +1,105 @@
+import { dtypeOf, type HostArray, hostArray } from "../../core/dtype.ts";
+import { sizeOf } from "../../core/shape.ts";
+import type { Spec } from "../../core/spec.ts";
+import type { View } from "../../kernel.ts";
+import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
+
+/** Memory of the oracle: eight bytes an element, so that `f32` tensors are held in f64. */
+class ReferenceBuffer implements BackendBuffer {
+  readonly data: ArrayBuffer;
+
+  constructor(readonly bytes: number) {
+    this.data = new ArrayBuffer(bytes * 2);
+  }
+}
+
+interface ReferenceLowered extends Lowered {
+  readonly call: Call;
+}
+
+interface ReferenceBound extends Bound {
+  readonly run: () => void;
+}
+
+/** Runs every kernel's definition: plain loops over typed arrays in f64. The oracle of all tests. */
+export class ReferenceBackend implements Backend {
+  readonly kind = "reference";
+  readonly description = "reference (f64 loops on one thread)";
+  readonly groupedTileRows = 4;
+  #live = 0;
+  #buffers = 0;
+
+  allocate(bytes: number): BackendBuffer {
+    this.#live += bytes;
+    this.#buffers += 1;
+    return new ReferenceBuffer(bytes);
+  }
+
+  release(buffer: BackendBuffer): void {
+    this.#live -= buffer.bytes;
+    this.#buffers -= 1;
+  }
+
+  write(buffer: BackendBuffer, data: HostArray): void {
+    const spec: Spec = { dtype: dtypeOf(data), shape: [data.length] };
+    viewOf(buffer, spec).data.set(data);
+  }
+
+  read(buffer: BackendBuffer, spec: Spec): Promise<HostArray> {
+    const out = hostArray(spec.dtype, sizeOf(spec.shape));
+    out.set(viewOf(buffer, spec).data);
+    return Promise.resolve(out);
+  }
+
+  lower(call: Call): ReferenceLowered {
+    return { call, scratchBytes: [] };
+  }
+
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  bind(lowered: Lowered, buffers: readonly BackendBuffer[]): ReferenceBound {
+    const { kernel, inputs, outputs, attrs } = (lowered as ReferenceLowered).call;
+    const views = [...inputs, ...outputs].map((spec, i) => viewOf(buffers[i], spec));
+    const ins = views.slice(0, inputs.length);
+    const outs = views.slice(inputs.length);
+    return {
+      launches: 1,
+      run: () => {
+        for (const { data } of outs) data.fill(0);
+        kernel.reference(ins, outs, attrs);
+      },
+    };
+  }
+
+  unbind(): void {}
+
+  submit(list: readonly Bound[]): void {
+    for (const bound of list) (bound as ReferenceBound).run();
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  memory(): MemoryUse {
+    return { live: this.#live, reserved: this.#live, buffers: this.#buffers };
+  }
+
+  dispose(): void {}
+}
+
+/** The elements of a buffer of the reference device, in place; finite differences write through it. */
+export function viewOf(buffer: BackendBuffer, spec: Spec): View {
+  const { data } = buffer as ReferenceBuffer;
+  const length = sizeOf(spec.shape);
+  switch (spec.dtype) {
+    case "f32":
+      return { spec, data: new Float64Array(data, 0, length) };
+    case "i32":
+      return { spec, data: new Int32Array(data, 0, length) };
+    case "u32":
+      return { spec, data: new Uint32Array(data, 0, length) };
+  }
+}

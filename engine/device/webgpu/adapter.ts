@@ -1,0 +1,111 @@
+import { DeviceError } from "../../core/errors.ts";
+
+/** What `doctor` prints and `auto` decides by: one WebGPU adapter, before any device is made of it. */
+export interface AdapterReport {
+  /** The driver's name of the adapter, such as `llvmpipe (LLVM 15.0.6, 256 bits)`. */
+  readonly name: string;
+  /** Maker of the adapter, or its PCI number where the name is not known. */
+  readonly vendor: string;
+  /** Whether the adapter computes on the CPU (llvmpipe, SwiftShader, WARP). */
+  readonly software: boolean;
+  /** Limits of the adapter that matter to compute, in the units of the WebGPU specification. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Names of WebGPU features on offer. */
+  readonly features: readonly string[];
+}
+
+/** How to choose an adapter. */
+export interface WebGpuOptions {
+  /** Whether a software adapter will do; true unless told, since only `auto` refuses one. */
+  readonly allowSoftware?: boolean;
+}
+
+/** A device with everything that its adapter offers, and the report of that adapter. */
+export interface OpenedDevice {
+  readonly gpu: GPUDevice;
+  readonly report: AdapterReport;
+}
+
+const COMPUTE_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+
+/** PCI vendor numbers, which Deno reports in place of names. Source: pci-ids.ucw.cz; 0x10005 is Khronos' id of Mesa. */
+const VENDORS: Readonly<Record<number, string>> = {
+  0x1002: "AMD",
+  0x106b: "Apple",
+  0x10de: "NVIDIA",
+  0x13b5: "Arm",
+  0x1414: "Microsoft",
+  0x5143: "Qualcomm",
+  0x8086: "Intel",
+  0x10005: "Mesa",
+};
+
+const SOFTWARE_NAMES = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+
+/** Describes the adapter that `WebGpuBackend.create()` would use; undefined where there is none. */
+export async function probeAdapter(): Promise<AdapterReport | undefined> {
+  const adapter = await requestAdapter();
+  return adapter && reportOf(adapter);
+}
+
+/**
+ * Opens the fastest adapter with all its compute limits, and with 16-bit floats and timestamps where offered.
+ *
+ * @throws {DeviceError} when there is no adapter, only a refused software one, or the driver refuses a device
+ */
+export async function openDevice(options: WebGpuOptions): Promise<OpenedDevice> {
+  const adapter = await requestAdapter();
+  if (!adapter) {
+    throw new DeviceError(
+      "Cannot open a WebGPU device: no adapter was found, install a GPU driver or the software adapter " +
+        "(Debian: apt-get install mesa-vulkan-drivers libvulkan1)",
+    );
+  }
+  const report = reportOf(adapter);
+  if (report.software && options.allowSoftware === false) {
+    throw new DeviceError(
+      `Cannot open a WebGPU device: a hardware adapter is wanted, got the software adapter ${report.name}`,
+    );
+  }
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+  try {
+    const gpu = await adapter.requestDevice({ requiredLimits: { ...report.limits }, requiredFeatures });
+    return { gpu, report };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DeviceError(`Cannot open a WebGPU device on ${report.name}: ${reason}`, { cause: error });
+  }
+}
+
+async function requestAdapter(): Promise<GPUAdapter | undefined> {
+  try {
+    return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
+  } catch {
+    // A broken driver is as good as none: the caller falls back or reports "no adapter".
+    return undefined;
+  }
+}
+
+function reportOf(adapter: GPUAdapter): AdapterReport {
+  const { info, limits } = adapter;
+  const name = info.description || info.device || "unnamed adapter";
+  return {
+    name,
+    vendor: VENDORS[Number(info.vendor)] ?? info.vendor,
+    software: info.isFallbackAdapter || SOFTWARE_NAMES.test(name),
+    limits: Object.fromEntries(COMPUTE_LIMITS.map((limit) => [limit, limits[limit]])),
+    features: [...adapter.features],
+  };
+}

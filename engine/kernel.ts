@@ -1,0 +1,166 @@
+/**
+ * The kernel contract: everything a newcomer must learn to add an operation.
+ *
+ * A kernel is a value, not a class to inherit from. `infer`, `cost`, `webgpu` and `cpu` are pure functions of
+ * specs, so a step can be costed before it runs and tested with no device.
+ *
+ * @module
+ */
+import type { HostArray } from "./core/dtype.ts";
+import { byteLength, type Spec } from "./core/spec.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A tensor on the `reference` device: `f32` elements are held and computed in f64. */
+export interface View {
+  readonly spec: Spec;
+  readonly data: Float64Array | Int32Array | Uint32Array;
+}
+
+/** Work of one call: floating-point operations, and bytes moved if every operand crosses memory once. */
+export interface Cost {
+  readonly flops: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
+/** Limits of a WebGPU adapter that shape a launch. */
+export interface Limits {
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+}
+
+/**
+ * Buffers of a call are numbered: inputs first, then outputs, then scratch. A launch lists the slots that it
+ * binds, in the order of its `@binding` numbers (WebGPU) or of its argument block (CPU).
+ */
+export type Slot = number;
+
+/** One WebGPU dispatch. */
+export interface Launch {
+  readonly source: string;
+  /** Name of the compute entry point; `main` unless told. */
+  readonly entryPoint?: string;
+  /** Values of `override` constants. */
+  readonly overrides?: Readonly<Record<string, number>>;
+  readonly bindings: readonly Slot[];
+  /** Workgroups along x, y, z. See `gridOf` for more than 65,535. */
+  readonly groups: readonly [number, number, number];
+}
+
+/** What a kernel does on WebGPU: dispatches in order, and the scratch buffers between them. */
+export interface WebGpuPlan {
+  readonly launches: readonly Launch[];
+  readonly scratch?: readonly Spec[];
+}
+
+/**
+ * One call into WASM: the exported function `run(args, begin, end, lane)` does the work items `[begin, end)`.
+ *
+ * `args` is the address of the argument block: one i32 address for each slot in `bindings`. Items are
+ * independent, so that a pool may split `[0, range)` in any way; the result must not depend on the split.
+ * `lane` numbers the worker, for scratch that is marked `perLane`.
+ */
+export interface CpuCall {
+  /** Names the generated code: two calls with one key share one module. */
+  readonly key: string;
+  /** Generates the module, on the first use of `key`. */
+  readonly build: () => Uint8Array<ArrayBuffer>;
+  readonly bindings: readonly Slot[];
+  readonly range: number;
+  /** Fewest items worth handing to another worker; the range is split at multiples of it. */
+  readonly grain: number;
+}
+
+/** A temporary buffer of a CPU call; `perLane` gives every worker `spec` bytes of its own at `address + lane * bytes`. */
+export interface CpuScratch {
+  readonly spec: Spec;
+  readonly perLane?: boolean;
+}
+
+/** What a kernel does on the CPU device: calls in order, and the scratch buffers between them. */
+export interface CpuPlan {
+  readonly calls: readonly CpuCall[];
+  readonly scratch?: readonly CpuScratch[];
+}
+
+/** What a backward rule is given. `grads[i]` is null where output `i` did not reach the loss. */
+export interface VjpContext<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly grads: readonly (Tensor | null)[];
+  readonly attrs: A;
+  /** Whether anyone wants the gradient of input `i`. */
+  readonly needs: readonly boolean[];
+}
+
+/** One operation, on every device. `A` holds its attributes: plain data that JSON can write. */
+export interface Kernel<A = Record<never, never>> {
+  readonly name: string;
+  /** Inputs that the kernel writes in place; such a kernel has no backward rule. */
+  readonly mutates?: readonly number[];
+  /** The one output shares the buffer of input 0 (`reshape`): nothing is launched. */
+  readonly alias?: boolean;
+  /** Shape and dtype rule; throws ShapeError or DTypeError. */
+  infer(inputs: readonly Spec[], attrs: A): readonly Spec[];
+  cost(inputs: readonly Spec[], attrs: A): Cost;
+  /** Plain loops with f64 accumulation: the definition. Fills `outputs`, and mutated inputs, in place. */
+  reference(inputs: readonly View[], outputs: readonly View[], attrs: A): void;
+  webgpu(inputs: readonly Spec[], attrs: A, limits: Limits): WebGpuPlan;
+  /** WASM SIMD. A kernel without it runs its reference on the CPU device, and says so once. */
+  cpu?(inputs: readonly Spec[], attrs: A): CpuPlan;
+  /** The backward rule, made of sibling kernels. Without it the kernel is a constant to autodiff. */
+  vjp?(context: VjpContext<A>): readonly (Tensor | null)[];
+}
+
+/** One line of the conformance test and of the benchmark: a kernel at one size. */
+export interface KernelCase<A = Record<never, never>> {
+  readonly name: string;
+  readonly inputs: readonly Spec[];
+  readonly attrs: A;
+  /** Input values; standard normal `f32`, zero integers unless given. */
+  readonly values?: (inputs: readonly Spec[]) => readonly HostArray[];
+  /** Inputs whose gradient is checked; all `f32` inputs unless given. */
+  readonly differentiate?: readonly number[];
+  /** Relative L2 error allowed against the f64 reference; see `tests/kernels/tolerance.ts` for the default. */
+  readonly tolerance?: { readonly strict?: number; readonly relaxed?: number };
+  /** Too large for the f64 reference's finite differences, or for every run of the suite: forward only. */
+  readonly forwardOnly?: boolean;
+}
+
+/** Erases the attribute type, for lists of kernels. */
+// deno-lint-ignore no-explicit-any
+export type AnyKernel = Kernel<any>;
+
+/** Cost of a kernel that reads all inputs and writes all outputs once. */
+export function streamingCost(
+  inputs: readonly Spec[],
+  outputs: readonly Spec[],
+  flops: number,
+): Cost {
+  const total = (specs: readonly Spec[]) => specs.reduce((sum, spec) => sum + byteLength(spec), 0);
+  return { flops, bytesRead: total(inputs), bytesWritten: total(outputs) };
+}
+
+/**
+ * Spreads `count` workgroups over x and y, since one dimension holds at most 65,535. A kernel finds its number as
+ * `workgroup_id.x + workgroup_id.y * num_workgroups.x` and returns where that reaches `count`.
+ */
+export function gridOf(count: number, limits: Limits): readonly [number, number, number] {
+  const most = limits.maxComputeWorkgroupsPerDimension;
+  if (count <= most) return [Math.max(1, count), 1, 1];
+  const rows = Math.ceil(count / most);
+  return [Math.ceil(count / rows), rows, 1];
+}
+
+/** A kernel and the sizes that tests and benchmarks run it at; every kernel folder's `cases.ts` exports a list of them. */
+export interface KernelSuite<A = Record<never, never>> {
+  readonly kernel: Kernel<A>;
+  readonly cases: readonly KernelCase<A>[];
+}
+
+/** Erases the attribute type, for lists of suites. */
+// deno-lint-ignore no-explicit-any
+export type AnySuite = KernelSuite<any>;

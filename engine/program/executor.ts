@@ -1,0 +1,42 @@
+import type { Spec } from "../core/spec.ts";
+import type { Device } from "../device/device.ts";
+import type { AnyKernel } from "../kernel.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** One kernel call on tensors: what the tape and the recorder keep. */
+export interface ApplyRecord {
+  readonly kernel: AnyKernel;
+  readonly inputs: readonly Tensor[];
+  readonly attrs: unknown;
+  readonly path: string;
+}
+
+/** Decides what `apply` means: run now, or append to a program. */
+export interface Executor {
+  run(record: ApplyRecord, outputs: readonly Spec[]): Tensor[];
+}
+
+/** Runs every kernel at once: for tests, notebooks and debugging. */
+export class EagerExecutor implements Executor {
+  constructor(private readonly device: Device) {}
+
+  run(record: ApplyRecord, specs: readonly Spec[]): Tensor[] {
+    const { backend } = this.device;
+    const outputs = specs.map((spec) => this.device.allocateScoped(spec));
+    const lowered = backend.lower({
+      kernel: record.kernel,
+      inputs: record.inputs.map((input) => input.spec),
+      outputs: specs,
+      attrs: record.attrs,
+      path: record.path,
+    });
+    const scratch = lowered.scratchBytes.map((bytes) => backend.allocate(bytes));
+    const buffers = [...record.inputs, ...outputs].map((tensor) => tensor.buffer());
+    const bound = backend.bind(lowered, [...buffers, ...scratch]);
+    backend.submit([bound]);
+    backend.unbind(bound);
+    for (const buffer of scratch) backend.release(buffer);
+    this.device.afterKernel?.(outputs, record.kernel.name, record.path);
+    return outputs;
+  }
+}
