@@ -12,23 +12,33 @@ import type { Tensor } from "./tensor.ts";
 
 /** A tensor on the `reference` device: `f32` elements are held and computed in f64. */
 export interface View {
+  /** Shape and element type. */
   readonly spec: Spec;
+  /** Elements in row-major order. */
   readonly data: Float64Array | Int32Array | Uint32Array;
 }
 
 /** Work of one call: floating-point operations, and bytes moved if every operand crosses memory once. */
 export interface Cost {
+  /** Floating-point operations; a fused multiply-add is two. */
   readonly flops: number;
+  /** Bytes read. */
   readonly bytesRead: number;
+  /** Bytes written. */
   readonly bytesWritten: number;
 }
 
 /** Limits of a WebGPU adapter that shape a launch. */
 export interface Limits {
+  /** Workgroups along x, y or z of a dispatch. */
   readonly maxComputeWorkgroupsPerDimension: number;
+  /** Threads of a workgroup. */
   readonly maxComputeInvocationsPerWorkgroup: number;
+  /** Bytes of workgroup memory. */
   readonly maxComputeWorkgroupStorageSize: number;
+  /** Bytes of one bound buffer. */
   readonly maxStorageBufferBindingSize: number;
+  /** Buffers bound to one dispatch. */
   readonly maxStorageBuffersPerShaderStage: number;
 }
 
@@ -40,11 +50,13 @@ export type Slot = number;
 
 /** One WebGPU dispatch. */
 export interface Launch {
+  /** WGSL. */
   readonly source: string;
   /** Name of the compute entry point; `main` unless told. */
   readonly entryPoint?: string;
   /** Values of `override` constants. */
   readonly overrides?: Readonly<Record<string, number>>;
+  /** Slots in the order of their `@binding` numbers. */
   readonly bindings: readonly Slot[];
   /** Workgroups along x, y, z. See `gridOf` for more than 65,535. */
   readonly groups: readonly [number, number, number];
@@ -52,7 +64,9 @@ export interface Launch {
 
 /** What a kernel does on WebGPU: dispatches in order, and the scratch buffers between them. */
 export interface WebGpuPlan {
+  /** Dispatches, in order. */
   readonly launches: readonly Launch[];
+  /** Buffers that later launches read from earlier ones. */
   readonly scratch?: readonly Spec[];
 }
 
@@ -68,7 +82,9 @@ export interface CpuCall {
   readonly key: string;
   /** Generates the module, on the first use of `key`. */
   readonly build: () => Uint8Array<ArrayBuffer>;
+  /** Slots in the order of the argument block. */
   readonly bindings: readonly Slot[];
+  /** Number of independent work items. */
   readonly range: number;
   /** Fewest items worth handing to another worker; the range is split at multiples of it. */
   readonly grain: number;
@@ -76,21 +92,29 @@ export interface CpuCall {
 
 /** A temporary buffer of a CPU call; `perLane` gives every worker `spec` bytes of its own at `address + lane * bytes`. */
 export interface CpuScratch {
+  /** Size of the buffer, or of each lane's part. */
   readonly spec: Spec;
+  /** Whether every worker has its own. */
   readonly perLane?: boolean;
 }
 
 /** What a kernel does on the CPU device: calls in order, and the scratch buffers between them. */
 export interface CpuPlan {
+  /** Calls, in order. */
   readonly calls: readonly CpuCall[];
+  /** Buffers between the calls. */
   readonly scratch?: readonly CpuScratch[];
 }
 
 /** What a backward rule is given. `grads[i]` is null where output `i` did not reach the loss. */
 export interface VjpContext<A> {
+  /** Inputs of the forward call. */
   readonly inputs: readonly Tensor[];
+  /** Outputs of the forward call. */
   readonly outputs: readonly Tensor[];
+  /** Gradients of the outputs. */
   readonly grads: readonly (Tensor | null)[];
+  /** Attributes of the forward call. */
   readonly attrs: A;
   /** Whether anyone wants the gradient of input `i`. */
   readonly needs: readonly boolean[];
@@ -98,6 +122,7 @@ export interface VjpContext<A> {
 
 /** One operation, on every device. `A` holds its attributes: plain data that JSON can write. */
 export interface Kernel<A = Record<never, never>> {
+  /** Lower case with underscores, for errors, profiles and benchmarks. */
   readonly name: string;
   /** Inputs that the kernel writes in place; such a kernel has no backward rule. */
   readonly mutates?: readonly number[];
@@ -105,9 +130,11 @@ export interface Kernel<A = Record<never, never>> {
   readonly alias?: boolean;
   /** Shape and dtype rule; throws ShapeError or DTypeError. */
   infer(inputs: readonly Spec[], attrs: A): readonly Spec[];
+  /** Work of one call; needs no device. */
   cost(inputs: readonly Spec[], attrs: A): Cost;
   /** Plain loops with f64 accumulation: the definition. Fills `outputs`, and mutated inputs, in place. */
   reference(inputs: readonly View[], outputs: readonly View[], attrs: A): void;
+  /** Dispatches of one call on an adapter with these limits. */
   webgpu(inputs: readonly Spec[], attrs: A, limits: Limits): WebGpuPlan;
   /** WASM SIMD. A kernel without it runs its reference on the CPU device, and says so once. */
   cpu?(inputs: readonly Spec[], attrs: A): CpuPlan;
@@ -117,8 +144,11 @@ export interface Kernel<A = Record<never, never>> {
 
 /** One line of the conformance test and of the benchmark: a kernel at one size. */
 export interface KernelCase<A = Record<never, never>> {
+  /** What is special about this size. */
   readonly name: string;
+  /** Specs of the inputs. */
   readonly inputs: readonly Spec[];
+  /** Attributes of the call. */
   readonly attrs: A;
   /** Input values; standard normal `f32`, zero integers unless given. */
   readonly values?: (inputs: readonly Spec[]) => readonly HostArray[];
@@ -157,7 +187,9 @@ export function gridOf(count: number, limits: Limits): readonly [number, number,
 
 /** A kernel and the sizes that tests and benchmarks run it at; every kernel folder's `cases.ts` exports a list of them. */
 export interface KernelSuite<A = Record<never, never>> {
+  /** The kernel under test. */
   readonly kernel: Kernel<A>;
+  /** Its sizes; documentation and benchmarks take the first. */
   readonly cases: readonly KernelCase<A>[];
 }
 

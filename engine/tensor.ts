@@ -10,8 +10,10 @@ export type Lifetime = "persistent" | "scoped" | "planned";
 
 /** The bytes behind one or more tensors. A recorded program fills in `buffer` when its memory is planned. */
 export class Storage {
+  /** The device's buffer, while there is one. */
   buffer: BackendBuffer | undefined;
 
+  /** Made by devices and scopes. */
   constructor(
     readonly bytes: number,
     readonly lifetime: Lifetime,
@@ -23,16 +25,19 @@ export class Storage {
 
 /** A spec and a buffer on a device; no maths. Operations are functions in `kernels/`. */
 export class Tensor {
+  /** Made by `Device.tensor`, `Device.persistent` and kernels. */
   constructor(
     readonly device: Device,
     readonly spec: Spec,
     readonly storage: Storage,
   ) {}
 
+  /** Extents, outermost first. */
   get shape(): Shape {
     return this.spec.shape;
   }
 
+  /** Type of the elements. */
   get dtype(): DType {
     return this.spec.dtype;
   }
@@ -76,6 +81,7 @@ export class Tensor {
     );
   }
 
+  /** The spec, as in `f32[2, 3]`. */
   toString(): string {
     return formatSpec(this.spec);
   }

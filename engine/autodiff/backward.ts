@@ -14,7 +14,9 @@ export interface GradientOps {
 
 /** A value and the gradients of its sum; null where a watched tensor did not take part. */
 export interface ValueAndGradients<T> {
+  /** What the function returned. */
   readonly value: T;
+  /** In the order of the watched tensors; null where one did not reach the root. */
   readonly gradients: readonly (Tensor | null)[];
 }
 

@@ -3,15 +3,21 @@ import type { Tensor } from "../tensor.ts";
 
 /** A call as autodiff sees it. */
 export interface TapeEntry extends ApplyRecord {
+  /** What the call made. */
   readonly outputs: readonly Tensor[];
 }
 
 /** Remembers the calls on the way from the watched tensors to the loss; knows no operation. */
 export class Tape {
+  /** Calls that a watched tensor reaches, in order. */
   readonly entries: TapeEntry[] = [];
   readonly #tracked: Set<Tensor>;
 
-  /** @param watched tensors whose gradients are wanted */
+  /**
+   * Starts a tape for the gradients of `watched`.
+   *
+   * @param watched tensors whose gradients are wanted
+   */
   constructor(watched: Iterable<Tensor>) {
     this.#tracked = new Set(watched);
   }

@@ -4,7 +4,9 @@ import { type Shape, sizeOf } from "./shape.ts";
 
 /** What is known of a tensor before it has any bytes: element type and shape. */
 export interface Spec {
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Extents, outermost first; empty for a scalar. */
   readonly shape: Shape;
 }
 

@@ -7,6 +7,7 @@ export type DeviceKind = "webgpu" | "cpu" | "reference";
 
 /** Bytes on a device; only its backend knows what is inside. */
 export interface BackendBuffer {
+  /** Size, as it was asked for. */
   readonly bytes: number;
 }
 
@@ -18,21 +19,29 @@ export interface Lowered {
 
 /** A lowered kernel with its buffers: one entry of a flat, replayable list. */
 export interface Bound {
+  /** WebGPU dispatches, or CPU calls. */
   readonly launches: number;
 }
 
 /** Bytes now held by live buffers, and by the device in all (pooled buffers included). */
 export interface MemoryUse {
+  /** Bytes of buffers in use. */
   readonly live: number;
+  /** Bytes taken from the system. */
   readonly reserved: number;
+  /** Number of buffers in use. */
   readonly buffers: number;
 }
 
 /** One kernel call at fixed sizes. */
 export interface Call {
+  /** What to run. */
   readonly kernel: AnyKernel;
+  /** Specs of the inputs. */
   readonly inputs: readonly Spec[];
+  /** Specs of the outputs, as `infer` gives them. */
   readonly outputs: readonly Spec[];
+  /** Attributes of the kernel. */
   readonly attrs: unknown;
   /** Module path, for errors and profiles. */
   readonly path: string;
@@ -40,15 +49,20 @@ export interface Call {
 
 /** What a device does with bytes and launches. Nothing above this interface knows which device it is. */
 export interface Backend {
+  /** Which of the three it is. */
   readonly kind: DeviceKind;
   /** One line for people: adapter, driver, threads. */
   readonly description: string;
   /** Rows of a tile that grouped matmuls pad each expert to. */
   readonly groupedTileRows: number;
 
+  /** Takes a buffer; its contents are undefined. */
   allocate(bytes: number): BackendBuffer;
+  /** Gives a buffer back. */
   release(buffer: BackendBuffer): void;
+  /** Overwrites a buffer from the host, in queue order. */
   write(buffer: BackendBuffer, data: HostArray): void;
+  /** Copies a buffer to the host once all submitted work is done. */
   read(buffer: BackendBuffer, spec: Spec): Promise<HostArray>;
 
   /** Chooses code for a call; cached, so that equal calls give the same object. */
@@ -66,6 +80,8 @@ export interface Backend {
   /** Waits until all submitted work is done; rejects with DeviceError if any of it failed. */
   finish(): Promise<void>;
 
+  /** Bytes in use and reserved. */
   memory(): MemoryUse;
+  /** Releases every buffer and the device itself. */
   dispose(): void;
 }

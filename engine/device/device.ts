@@ -28,11 +28,13 @@ export class Device implements Disposable {
   /** Runs after every eager kernel; the NaN check of `--eager` hangs here. */
   afterKernel: ((outputs: readonly Tensor[], kernel: string, path: string) => void) | undefined;
 
+  /** Wraps a backend; see `openDevice`. */
   constructor(readonly backend: Backend) {
     this.#executor = new EagerExecutor(this);
     this.scope();
   }
 
+  /** Which of the three implementations it is. */
   get kind(): DeviceKind {
     return this.backend.kind;
   }

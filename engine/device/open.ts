@@ -11,6 +11,7 @@ export type DeviceName = DeviceKind | "auto";
 
 /** A device by name, and why it was chosen. */
 export interface DeviceChoice {
+  /** The device that was chosen. */
   readonly kind: DeviceKind;
   /** One line for people. */
   readonly reason: string;

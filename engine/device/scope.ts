@@ -12,6 +12,7 @@ import { Storage, type Tensor } from "../tensor.ts";
 export class Scope implements Disposable {
   readonly #owned = new Set<Storage>();
 
+  /** Made by `Device.scope`. */
   constructor(
     private readonly backend: Backend,
     private readonly parent: Scope | undefined,
@@ -33,6 +34,7 @@ export class Scope implements Disposable {
     return tensor;
   }
 
+  /** Releases what the scope still owns. */
   [Symbol.dispose](): void {
     for (const storage of this.#owned) {
       if (storage.buffer) this.backend.release(storage.buffer);

@@ -9,6 +9,7 @@ import { type Initializer, ParamRandom } from "./init.ts";
 
 /** What a parameter is, before it has a value. */
 export interface ParameterOptions {
+  /** Rule for the first value. */
   readonly init: Initializer;
   /** Buffers are state that the optimizer never touches; frozen parameters count but do not train. */
   readonly kind?: "trainable" | "frozen" | "buffer";
@@ -23,9 +24,13 @@ export interface ParameterOptions {
 
 /** One entry of the reference's `state_dict`, as a range of a parameter's elements. */
 export interface StateEntry {
+  /** Dotted name in the `state_dict`. */
   readonly name: string;
+  /** Shape in the `state_dict`. */
   readonly shape: Shape;
+  /** First element of the range. */
   readonly begin: number;
+  /** End of the range, exclusive. */
   readonly end: number;
 }
 
@@ -33,8 +38,10 @@ export interface StateEntry {
 export class Parameter {
   #tensor: Tensor | undefined;
 
+  /** Made by `ParamScope.parameter`. */
   constructor(readonly name: string, readonly spec: Spec, readonly options: ParameterOptions) {}
 
+  /** Whether the optimizer updates it, and whether it counts as a parameter. */
   get kind(): "trainable" | "frozen" | "buffer" {
     return this.options.kind ?? "trainable";
   }
@@ -84,6 +91,7 @@ export class Parameter {
 
 /** Names a module's parameters: `scope.sub("attn").parameter("qkv.weight", ...)`. */
 export class ParamScope {
+  /** Made by `ParamStore.root` and `sub`. */
   constructor(private readonly store: ParamStore, readonly path: string) {}
 
   /** The scope of a submodule. */
@@ -180,6 +188,7 @@ export class ParamStore implements Disposable {
     }
   }
 
+  /** Releases the memory of every parameter. */
   [Symbol.dispose](): void {
     for (const parameter of this.all) {
       if (this.#device) this.#device.release(parameter.tensor);

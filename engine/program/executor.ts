@@ -5,9 +5,13 @@ import type { Tensor } from "../tensor.ts";
 
 /** One kernel call on tensors: what the tape and the recorder keep. */
 export interface ApplyRecord {
+  /** What ran. */
   readonly kernel: AnyKernel;
+  /** What it read. */
   readonly inputs: readonly Tensor[];
+  /** Its attributes. */
   readonly attrs: unknown;
+  /** Module path at the call, as in `blocks.3.attn`. */
   readonly path: string;
 }
 

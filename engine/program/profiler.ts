@@ -3,11 +3,17 @@ import type { Program } from "./program.ts";
 
 /** Time and work of one call of a program. */
 export interface ProfiledCall {
+  /** Name of the kernel. */
   readonly kernel: string;
+  /** Module path at the call. */
   readonly path: string;
+  /** Specs of the inputs, for people. */
   readonly shapes: string;
+  /** Time of the call. */
   readonly microseconds: number;
+  /** Floating-point operations by `Kernel.cost`. */
   readonly flops: number;
+  /** Bytes read and written by `Kernel.cost`. */
   readonly bytes: number;
 }
 
@@ -22,6 +28,7 @@ const COLUMNS = ["kernel", "calls", "us", "GFLOP/s", "GB/s", "% of step"];
 
 /** Where the time of one run of a program went. */
 export class Profile {
+  /** Made by `profileProgram`. */
   constructor(readonly name: string, readonly calls: readonly ProfiledCall[]) {}
 
   /** Microseconds of the whole run. */

@@ -103,6 +103,7 @@ export class Program<R extends Record<string, Tensor> = Record<string, Tensor>> 
     ].join("\n");
   }
 
+  /** Releases the planned memory. */
   [Symbol.dispose](): void {
     const { backend } = this.device;
     for (const bound of this.#bound) backend.unbind(bound);

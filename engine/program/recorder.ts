@@ -5,6 +5,7 @@ import type { ApplyRecord, Executor } from "./executor.ts";
 
 /** A recorded call: inputs and outputs are tensors whose storage is planned later. */
 export interface RecordedCall extends ApplyRecord {
+  /** Tensors whose memory is planned later. */
   readonly outputs: readonly Tensor[];
 }
 

@@ -1,0 +1,68 @@
+/**
+ * The tensor engine: devices, tensors, the kernel contract, record and replay, autodiff, parameters, checkpoints.
+ *
+ * It holds no operation; those are in `@tessera/tessera/kernels`.
+ *
+ * ```ts
+ * import { openDevice } from "@tessera/tessera/engine";
+ *
+ * using device = await openDevice("cpu");
+ * const x = device.tensor([2, 2], Float32Array.of(1, 2, 3, 4));
+ * console.log(`${x}`, await x.read()); // f32[2, 2] Float32Array(4) [ 1, 2, 3, 4 ]
+ * ```
+ *
+ * @module
+ */
+export { BYTES_PER_ELEMENT, type DType, dtypeOf, type HostArray, hostArray } from "./core/dtype.ts";
+export * from "./core/errors.ts";
+export { normalFromBits, normalTable, Philox, philox4x32, type Seed, seedWords } from "./core/random.ts";
+export { broadcastShapes, broadcastStrides, sameShape, type Shape, sizeOf, stridesOf } from "./core/shape.ts";
+export { byteLength, expectDTypes, f32, formatSpec, i32, makeSpec, type Spec, u32 } from "./core/spec.ts";
+
+export type {
+  Backend,
+  BackendBuffer,
+  Bound,
+  Call,
+  DeviceKind,
+  Lowered,
+  MemoryUse,
+} from "./device/backend.ts";
+export * as wasm from "./device/cpu/wasm/mod.ts";
+export { apply, Device } from "./device/device.ts";
+export {
+  chooseDevice,
+  describeDevice,
+  DEVICE_NAMES,
+  type DeviceChoice,
+  type DeviceName,
+  type DeviceOptions,
+  openDevice,
+} from "./device/open.ts";
+export type { Scope } from "./device/scope.ts";
+export { type AdapterReport, probeAdapter } from "./device/webgpu/adapter.ts";
+export { LINEAR_WORKGROUP, wgslHeader, type WgslNames } from "./device/webgpu/wgsl.ts";
+
+export * from "./kernel.ts";
+export { type Lifetime, type Storage, Tensor } from "./tensor.ts";
+
+export { backward, differentiate, type GradientOps, type ValueAndGradients } from "./autodiff/backward.ts";
+export { Tape, type TapeEntry } from "./autodiff/tape.ts";
+
+export type { ApplyRecord } from "./program/executor.ts";
+export { checkFinite } from "./program/nan_check.ts";
+export { Profile, type ProfiledCall, profileProgram } from "./program/profiler.ts";
+export type { Program } from "./program/program.ts";
+export type { RecordedCall } from "./program/recorder.ts";
+
+export * from "./params/init.ts";
+export {
+  assertSameState,
+  Parameter,
+  type ParameterOptions,
+  type ParamScope,
+  ParamStore,
+  type StateEntry,
+} from "./params/param_store.ts";
+
+export * from "./checkpoint/safetensors.ts";

@@ -1,0 +1,49 @@
+// C[b, i, j] = sum over k of op(A)[b, i, k] op(B)[b, k, j] + bias[j]. After memory_*.wgsl and tile.wgsl.
+// Mapping: a workgroup of 64 is a TILE_M x 64 tile of C, an invocation ROWS x 8 of its elements, in registers: every
+//   value from workgroup memory is used 8 times, every one from storage 64 times.
+// Workgroup memory: 16 steps of k of both operands, 8 KiB. Beyond the edges it holds zeros.
+// Barriers: after the tiles are filled, and before the next ones overwrite them.
+// Splits: where C has too few tiles to fill a GPU, k is cut into SPLITS ranges of DEPTH steps; c is then
+//   f32[SPLITS, BATCH, M, N], and matmul_sum.wgsl adds it up in order.
+// Next: half-precision operands, and subgroup matrices when WebGPU has them.
+override M: u32;
+override N: u32;
+override K: u32;
+override BATCH: u32;
+override SPLITS: u32;
+override DEPTH: u32;
+override BIAS: bool;
+
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = id.x + id.y * groups.x;
+  let rows = (M + TILE_M - 1u) / TILE_M;
+  let columns = (N + TILE_N - 1u) / TILE_N;
+  let item = group / (rows * columns);
+  if (item >= SPLITS * BATCH) { return; }
+  let batch = item % BATCH;
+  let first = item / BATCH * DEPTH;
+  let last = min(K, first + DEPTH);
+  let i = group / columns % rows * TILE_M;
+  let j = group % columns * TILE_N;
+  let x = Operand(batch * M * K, select(K, M, TRANS_A), M, last);
+  let y = Operand(batch * K * N, select(N, K, TRANS_B), N, last);
+  var sums = array<vec4f, SUMS>();
+  for (var k = first; k < last; k += TILE_K) {
+    fill_tiles(lane, x, i, y, j, k);
+    workgroupBarrier();
+    multiply_tiles(lane, &sums);
+    workgroupBarrier();
+  }
+  for (var s = 0u; s < SUMS; s++) {
+    let row = i + lane / 8u * ROWS + s / 2u;
+    let column = j + lane % 8u * 4u + s % 2u * 32u;
+    if (BIAS && item < BATCH) {
+      sums[s] += vec4f(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
+    }
+    write_c((item * M + row) * N + column, select(0u, remaining(N, column), row < M), sums[s]);
+  }
+}

@@ -1,0 +1,96 @@
+// The register tile that all matmuls share: 64 invocations hold TILE_M x 64 sums, ROWS x 8 each.
+// Mapping: invocation (y, x) of 8 x 8 owns rows y * ROWS.. and columns 4x..4x+3 and 32+4x..32+4x+3, so that the
+//   vectors that a row of invocations reads and writes are neighbours.
+// Workgroup memory: 16 steps of k of both operands, k-major: 4 (3 with ROWS 4) vector loads feed 64 (32) multiply-adds.
+// Filling: each invocation moves a 4 x 4 block of A and one of B, four elements a load along the stored row, and
+//   transposes it in registers where k runs along that row. Beyond the limits the tiles hold zeros.
+// Barriers: the caller places them, one after fill_tiles() and one after multiply_tiles().
+override TRANS_A: bool;
+override TRANS_B: bool;
+const TILE_M = 8u * ROWS;
+const TILE_N = 64u;
+const TILE_K = 16u;
+const BLOCKS_A = TILE_M / 4u;
+const BLOCKS_B = TILE_N / 4u;
+
+var<workgroup> tile_a: array<vec4f, TILE_K * BLOCKS_A>;
+var<workgroup> tile_b: array<vec4f, TILE_K * BLOCKS_B>;
+
+/// One operand: `lines` rows of op(A) or columns of op(B), `depth` steps of k; a stored row has `stride` elements.
+struct Operand {
+  base: u32,
+  stride: u32,
+  lines: u32,
+  depth: u32,
+}
+
+fn remaining(limit: u32, at: u32) -> u32 {
+  return select(0u, min(limit - at, 4u), at < limit);
+}
+
+/// Place of a lane's 4 x 4 block, (line, k): neighbours in storage go to neighbouring lanes.
+fn block_place(lane: u32, blocks: u32, k_is_row: bool) -> vec2u {
+  if (k_is_row) { return 4u * vec2u(lane % blocks, lane / blocks); }
+  return 4u * vec2u(lane / 4u, lane % 4u);
+}
+
+fn row_of_a(x: Operand, place: vec2u, i: u32) -> vec4f {
+  let row = select(place.x, place.y, TRANS_A) + i;
+  let column = select(place.y, place.x, TRANS_A);
+  let rows = select(x.lines, x.depth, TRANS_A);
+  let columns = select(x.depth, x.lines, TRANS_A);
+  return read_a(x.base + row * x.stride + column, select(0u, remaining(columns, column), row < rows));
+}
+
+fn row_of_b(x: Operand, place: vec2u, i: u32) -> vec4f {
+  let row = select(place.y, place.x, TRANS_B) + i;
+  let column = select(place.x, place.y, TRANS_B);
+  let rows = select(x.depth, x.lines, TRANS_B);
+  let columns = select(x.lines, x.depth, TRANS_B);
+  return read_b(x.base + row * x.stride + column, select(0u, remaining(columns, column), row < rows));
+}
+
+/// Loads the tiles at row `i` of op(A), column `j` of op(B) and step `k`.
+fn fill_tiles(lane: u32, x: Operand, i: u32, y: Operand, j: u32, k: u32) {
+  if (lane < BLOCKS_A * 4u) {
+    let inside = block_place(lane, BLOCKS_A, TRANS_A);
+    let place = inside + vec2u(i, k);
+    var block = mat4x4f(row_of_a(x, place, 0u), row_of_a(x, place, 1u), row_of_a(x, place, 2u), row_of_a(x, place, 3u));
+    if (!TRANS_A) { block = transpose(block); }
+    let to = inside.y * BLOCKS_A + inside.x / 4u;
+    tile_a[to] = block[0];
+    tile_a[to + BLOCKS_A] = block[1];
+    tile_a[to + 2u * BLOCKS_A] = block[2];
+    tile_a[to + 3u * BLOCKS_A] = block[3];
+  }
+  let inside = block_place(lane, BLOCKS_B, !TRANS_B);
+  let place = inside + vec2u(j, k);
+  var block = mat4x4f(row_of_b(y, place, 0u), row_of_b(y, place, 1u), row_of_b(y, place, 2u), row_of_b(y, place, 3u));
+  if (TRANS_B) { block = transpose(block); }
+  let to = inside.y * BLOCKS_B + inside.x / 4u;
+  tile_b[to] = block[0];
+  tile_b[to + BLOCKS_B] = block[1];
+  tile_b[to + 2u * BLOCKS_B] = block[2];
+  tile_b[to + 3u * BLOCKS_B] = block[3];
+}
+
+/// Adds the product of the tiles to the sums of a lane.
+fn multiply_tiles(lane: u32, sums: ptr<function, array<vec4f, SUMS>>) {
+  let y = lane / 8u * (ROWS / 4u);
+  let x = lane % 8u;
+  for (var k = 0u; k < TILE_K; k++) {
+    let b0 = tile_b[k * BLOCKS_B + x];
+    let b1 = tile_b[k * BLOCKS_B + x + 8u];
+    for (var r = 0u; r < ROWS / 4u; r++) {
+      let values = tile_a[k * BLOCKS_A + y + r];
+      (*sums)[8u * r] += values.x * b0;
+      (*sums)[8u * r + 1u] += values.x * b1;
+      (*sums)[8u * r + 2u] += values.y * b0;
+      (*sums)[8u * r + 3u] += values.y * b1;
+      (*sums)[8u * r + 4u] += values.z * b0;
+      (*sums)[8u * r + 5u] += values.z * b1;
+      (*sums)[8u * r + 6u] += values.w * b0;
+      (*sums)[8u * r + 7u] += values.w * b1;
+    }
+  }
+}

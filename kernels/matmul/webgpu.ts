@@ -1,0 +1,89 @@
+import { f32, type Spec } from "../../engine/core/spec.ts";
+import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
+import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
+import scalarMemory from "./memory_scalar.wgsl" with { type: "text" };
+import vectorMemory from "./memory_vec4.wgsl" with { type: "text" };
+import registerSource from "./matmul_register.wgsl" with { type: "text" };
+import sumSource from "./matmul_sum.wgsl" with { type: "text" };
+import tileSource from "./tile.wgsl" with { type: "text" };
+import { type MatmulAttrs, type MatmulSizes, matmulSizes } from "./sizes.ts";
+
+/** Columns of a workgroup's tile. */
+export const TILE_N = 64;
+
+const TILE_K = 16;
+
+/** Workgroups of 64 below which k is split: enough to fill a large GPU. */
+const BUSY = 128;
+
+/** Fewest steps of k in a split, so that its sums are worth a round trip through memory. */
+const FEWEST_STEPS = 256;
+
+/** Most steps of k in a split: the sum keeps its accuracy, and Mesa's llvmpipe ends an invocation's loops after 65,535 rounds. */
+const MOST_STEPS = 16384;
+
+/**
+ * The common part of every register-tile shader.
+ *
+ * @param rows rows of an invocation: 4 or 8, for tiles of 32 or 64
+ * @param aligned whether the stored rows of all operands are multiples of four elements
+ */
+export function tilePrelude(rows: number, aligned: boolean): string {
+  return `const ROWS = ${rows}u;\n${wgslHeader({ SUMS: 2 * rows })}${
+    aligned ? vectorMemory : scalarMemory
+  }\n${tileSource}\n`;
+}
+
+/** One launch, or two where k is split. */
+export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits: Limits): WebGpuPlan {
+  const sizes = matmulSizes(inputs, attrs);
+  const out = inputs.length;
+  const rows = sizes.m <= 32 ? 4 : 8;
+  const depth = depthOf(sizes, rows);
+  const splits = Math.ceil(sizes.k / depth);
+  // Without a bias its binding is filled by b, which the shader may read as often as it likes and then does not.
+  const bias = inputs.length === 3 ? 2 : 1;
+  const launch = registerLaunch(sizes, attrs, { rows, depth, splits, bias: bias === 2 }, limits);
+  if (splits === 1) return { launches: [{ ...launch, bindings: [0, 1, out, bias] }] };
+  const size = sizes.batch * sizes.m * sizes.n;
+  const sum: Launch = {
+    source: sumSource,
+    overrides: { SPLITS: splits, SIZE: size },
+    bindings: [out + 1, out],
+    groups: gridOf(Math.ceil(size / 64), limits),
+  };
+  return { launches: [{ ...launch, bindings: [0, 1, out + 1, bias] }, sum], scratch: [f32(splits, size)] };
+}
+
+/** Steps of k of a split: all of them where C alone has tiles enough and k is not very long. */
+function depthOf({ batch, m, n, k }: MatmulSizes, rows: number): number {
+  const tiles = batch * Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
+  const worthwhile = Math.min(Math.floor(k / FEWEST_STEPS), Math.floor(BUSY / tiles));
+  const splits = Math.max(worthwhile, Math.ceil(k / MOST_STEPS));
+  return Math.ceil(k / splits / TILE_K) * TILE_K;
+}
+
+function registerLaunch(
+  { batch, m, n, k }: MatmulSizes,
+  { transA, transB }: MatmulAttrs,
+  { rows, depth, splits, bias }: { rows: number; depth: number; splits: number; bias: boolean },
+  limits: Limits,
+): Omit<Launch, "bindings"> {
+  const aligned = [transA ? m : k, transB ? k : n, n].every((row) => row % 4 === 0);
+  const tiles = Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
+  return {
+    source: tilePrelude(rows, aligned) + registerSource,
+    overrides: {
+      M: m,
+      N: n,
+      K: k,
+      BATCH: batch,
+      SPLITS: splits,
+      DEPTH: depth,
+      TRANS_A: Number(transA),
+      TRANS_B: Number(transB),
+      BIAS: Number(bias),
+    },
+    groups: gridOf(splits * batch * tiles, limits),
+  };
+}

@@ -1,0 +1,147 @@
+import {
+  f32x4,
+  i32,
+  keepLanes,
+  type KernelBuilder,
+  kernelModule,
+  type Local,
+  storePartial,
+  sumLanes,
+  v128,
+} from "../../../engine/device/cpu/wasm/mod.ts";
+import type { CpuPlan } from "../../../engine/kernel.ts";
+import type { MoveSizes } from "./sizes.ts";
+
+/** Slots whose addresses and weights are held in locals at once. */
+const SLOTS_AT_ONCE = 4;
+
+/** Work of one grain in elements, some ten microseconds. */
+const GRAIN_ELEMENTS = 16_384;
+
+function grainOf(elements: number): number {
+  return Math.max(1, Math.floor(GRAIN_ELEMENTS / elements));
+}
+
+function plan(
+  key: string,
+  build: (f: KernelBuilder) => void,
+  bindings: number[],
+  range: number,
+  each: number,
+): CpuPlan {
+  return {
+    calls: [{ key, build: () => kernelModule(build), bindings, range, grain: grainOf(each) }],
+  };
+}
+
+/** One item a row: a copy of a token, or zeros. */
+export function gatherCpu({ K, D, R }: MoveSizes): CpuPlan {
+  const build = (f: KernelBuilder) => {
+    const [x, slot, rows] = f.pointers(3);
+    eachRow(f, slot, D, rows, (pair, to) => {
+      f.copy(to, i32.add(x, i32.mul(i32.div_u(pair, K), 4 * D)), 4 * D);
+    });
+  };
+  return plan(`gather ${K} ${D}`, build, [0, 1, 3], R, D);
+}
+
+/** One item a row: a token times its weight, or zeros. */
+export function combineBackwardRowsCpu({ K, D, R }: MoveSizes): CpuPlan {
+  const build = (f: KernelBuilder) => {
+    const [grad, weights, slot, rows] = f.pointers(4);
+    eachRow(f, slot, D, rows, (pair, to) => {
+      const from = f.localI32("from", i32.add(grad, i32.mul(i32.div_u(pair, K), 4 * D)));
+      const weight = f.localV128("weight", v128.load32_splat(i32.add(weights, i32.shl(pair, 2))));
+      f.forVectors(D, (at, offset, lanes) => {
+        const value = f32x4.mul(weight, v128.load(i32.add(from, at), offset));
+        storePartial(f, i32.add(to, at), value, lanes, offset);
+      }, 4);
+    });
+  };
+  return plan(`combine_backward_rows ${K} ${D}`, build, [0, 1, 2, 3], R, D);
+}
+
+function eachRow(
+  f: KernelBuilder,
+  slot: Local<"i32">,
+  D: number,
+  rows: Local<"i32">,
+  used: (pair: Local<"i32">, to: Local<"i32">) => void,
+): void {
+  f.forRange(f.begin, f.end, 1, (r) => {
+    const pair = f.localI32("pair", i32.load(i32.add(slot, i32.shl(r, 2))));
+    const to = f.localI32("to", i32.add(rows, i32.mul(r, 4 * D)));
+    f.if(i32.lt_s(pair, 0), () => f.fill(to, 0, 4 * D), () => used(pair, to));
+  });
+}
+
+/**
+ * One item a token: the weighted (or plain) sum of its rows, in ascending order of the slots.
+ *
+ * Bindings are y, weights, row, slot, tokens, or grad, row, tokens.
+ */
+export function combineCpu({ T, K, D }: MoveSizes, weighted: boolean): CpuPlan {
+  const build = (f: KernelBuilder) => {
+    const pointers = f.pointers(weighted ? 4 : 3);
+    const [y, row, tokens] = weighted ? [pointers[0], pointers[2], pointers[3]] : pointers;
+    f.forRange(f.begin, f.end, 1, (t) => {
+      const to = f.localI32("to", i32.add(tokens, i32.mul(t, 4 * D)));
+      for (let first = 0; first < K; first += SLOTS_AT_ONCE) {
+        const slots = Array.from({ length: Math.min(SLOTS_AT_ONCE, K - first) }, (_, i) => first + i);
+        const word = (base: Local<"i32">) => i32.add(base, i32.mul(t, 4 * K));
+        const from = slots.map((k) =>
+          f.localI32(`from${k}`, i32.add(y, i32.mul(i32.load(word(row), 4 * k), 4 * D)))
+        );
+        const weights = weighted
+          ? slots.map((k) => f.localV128(`weight${k}`, v128.load32_splat(word(pointers[1]), 4 * k)))
+          : undefined;
+        addRows(f, { D, to, from, weights, onto: first > 0 });
+      }
+    });
+  };
+  const name = weighted ? "combine" : "gather_backward";
+  return plan(`${name} ${K} ${D}`, build, weighted ? [0, 1, 2, 4] : [0, 1, 2], T, K * D);
+}
+
+interface Rows {
+  readonly D: number;
+  readonly to: Local<"i32">;
+  readonly from: readonly Local<"i32">[];
+  readonly weights?: readonly Local<"v128">[];
+  /** Whether `to` holds the sum of earlier slots. */
+  readonly onto: boolean;
+}
+
+function addRows(f: KernelBuilder, { D, to, from, weights, onto }: Rows): void {
+  f.forVectors(D, (at, offset, lanes) => {
+    const sum = f.localV128("sum", onto ? v128.load(i32.add(to, at), offset) : f.f32x4(0));
+    from.forEach((row, i) => {
+      const value = v128.load(i32.add(row, at), offset);
+      sum.set(weights ? f32x4.relaxed_madd(weights[i], value, sum) : f32x4.add(sum, value));
+    });
+    storePartial(f, i32.add(to, at), sum, lanes, offset);
+  }, 2);
+}
+
+/** One item a token: K dot products with four accumulators each. */
+export function combineBackwardWeightsCpu({ T, K, D }: MoveSizes): CpuPlan {
+  const build = (f: KernelBuilder) => {
+    const [grad, y, row, weights] = f.pointers(4);
+    f.forRange(f.begin, f.end, 1, (t) => {
+      const token = f.localI32("token", i32.add(grad, i32.mul(t, 4 * D)));
+      f.forCount(K, (k) => {
+        const word = f.localI32("word", i32.shl(i32.add(i32.mul(t, K), k), 2));
+        const from = f.localI32("from", i32.add(y, i32.mul(i32.load(i32.add(row, word)), 4 * D)));
+        const sums = [0, 1, 2, 3].map((i) => f.localV128(`sum${i}`, f.f32x4(0)));
+        f.forVectors(D, (at, offset, lanes, slot) => {
+          const a = keepLanes(f, v128.load(i32.add(token, at), offset), lanes, 0);
+          const b = keepLanes(f, v128.load(i32.add(from, at), offset), lanes, 0);
+          sums[slot].set(f32x4.relaxed_madd(a, b, sums[slot]));
+        }, 4);
+        const all = f32x4.add(f32x4.add(sums[0], sums[1]), f32x4.add(sums[2], sums[3]));
+        f.storeF32(i32.add(weights, word), sumLanes(f, all));
+      });
+    });
+  };
+  return plan(`combine_backward_weights ${K} ${D}`, build, [0, 1, 2, 3], T, K * D);
+}

@@ -1,0 +1,22 @@
+// tokens[t, d] = sum over k of grad[row[t, k], d], k ascending.
+// Workgroup t: token t. Lane l: channels l, l + 64, ... The sum stays in a register; its order is fixed.
+// No workgroup memory, no barriers.
+// Next: 16-byte loads where D is a multiple of 4.
+override T: u32;
+override K: u32;
+override D: u32;
+@group(0) @binding(0) var<storage, read> grad: array<f32>;
+@group(0) @binding(1) var<storage, read> row: array<i32>;
+@group(0) @binding(2) var<storage, read_write> tokens: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let t = group.x + group.y * groups.x;
+  if (t >= T) { return; }
+  for (var d = lane; d < D; d += 64u) {
+    var sum = 0.0;
+    for (var k = 0u; k < K; k++) { sum += grad[u32(row[t * K + k]) * D + d]; }
+    tokens[t * D + d] = sum;
+  }
+}

@@ -1,0 +1,50 @@
+// C[r, j] = sum over k of A[r, k] op(B[e])[k, j], with e the expert that row r belongs to. After memory_*.wgsl and
+// tile.wgsl of matmul; TRANS_A is false.
+// Mapping: every tile of TILE rows belongs to one expert, which tile_expert names: a workgroup looks it up and then is
+//   an ordinary TILE_M x 64 register tile with that expert's weight as B. No readback, a fixed grid.
+// Workgroup memory and barriers: as in matmul_register.wgsl. The expert is the same for the whole workgroup and read
+//   from read-only storage, so that control flow stays uniform.
+// Padding: rows from offsets[e] + counts[e] to the end of the tile are loaded as zeros and stored as zeros; a tile
+//   with expert -1 loads nothing.
+override R: u32;
+override N: u32;
+override K: u32;
+override TILE: u32;
+
+@group(0) @binding(3) var<storage, read> counts: array<i32>;
+@group(0) @binding(4) var<storage, read> offsets: array<i32>;
+@group(0) @binding(5) var<storage, read> tile_expert: array<i32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = id.x + id.y * groups.x;
+  let columns = (N + TILE_N - 1u) / TILE_N;
+  let blocks = (TILE + TILE_M - 1u) / TILE_M;
+  let tile = group / (columns * blocks);
+  if (tile >= R / TILE) { return; }
+  let i = tile * TILE + group / columns % blocks * TILE_M;
+  let j = group % columns * TILE_N;
+  let expert = tile_expert[tile];
+  let tile_end = (tile + 1u) * TILE;
+  var end = 0u;
+  if (expert >= 0) {
+    end = min(tile_end, u32(offsets[expert] + counts[expert]));
+  }
+  let x = Operand(0u, K, end, K);
+  let y = Operand(u32(max(expert, 0)) * N * K, select(N, K, TRANS_B), N, K);
+  var sums = array<vec4f, SUMS>();
+  if (i < end) {
+    for (var k = 0u; k < K; k += TILE_K) {
+      fill_tiles(lane, x, i, y, j, k);
+      workgroupBarrier();
+      multiply_tiles(lane, &sums);
+      workgroupBarrier();
+    }
+  }
+  for (var s = 0u; s < SUMS; s++) {
+    let row = i + lane / 8u * ROWS + s / 2u;
+    let column = j + lane % 8u * 4u + s % 2u * 32u;
+    write_c(row * N + column, select(0u, remaining(N, column), row < tile_end), sums[s]);
+  }
+}
