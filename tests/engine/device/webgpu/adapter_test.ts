@@ -1,30 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ConfigError, DeviceError } from "../../../../engine/core/errors.ts";
+import { DeviceError } from "../../../../engine/core/errors.ts";
 import { probeAdapter } from "../../../../engine/device/webgpu/adapter.ts";
 import { WebGpuBackend } from "../../../../engine/device/webgpu/backend.ts";
-import { chooseDevices, webgpuAvailable } from "./adapter.ts";
+import { available } from "../../../devices.ts";
 
 const missing = () => Promise.resolve(undefined);
-const present = () => Promise.resolve({});
-
-Deno.test("`chooseDevices()` takes every device that exists when nothing is asked", async () => {
-  assertEquals(await chooseDevices(undefined, present), ["reference", "cpu", "webgpu"]);
-  assertEquals(await chooseDevices("", missing), ["reference", "cpu"]);
-});
-
-Deno.test("`chooseDevices()` takes what is named", async () => {
-  assertEquals(await chooseDevices("cpu, reference", present), ["reference", "cpu"]);
-  assertEquals(await chooseDevices("webgpu", present), ["webgpu"]);
-});
-
-Deno.test("`chooseDevices()` throws when webgpu is named without an adapter, or a name is unknown", async () => {
-  await assertRejects(() => chooseDevices("webgpu", missing), DeviceError, "no adapter was found");
-  await assertRejects(() => chooseDevices("cuda", present), ConfigError, '"cuda"');
-});
 
 Deno.test({
-  name: "`probeAdapter()` reports name, limits and features when there is an adapter",
-  ignore: !webgpuAvailable,
+  name: "`probeAdapter()` reports name, limits and features when there is an adapter [webgpu]",
+  ignore: !available.webgpu,
   fn: async () => {
     const report = await probeAdapter();
     assert(report !== undefined && report.name.length > 0);
@@ -35,8 +19,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: "`WebGpuBackend.create()` refuses a software adapter when told to, and asks for all limits otherwise",
-  ignore: !webgpuAvailable,
+  name:
+    "`WebGpuBackend.create()` refuses a software adapter when told to, and asks for all limits otherwise [webgpu]",
+  ignore: !available.webgpu,
   fn: async () => {
     const report = (await probeAdapter())!;
     if (report.software) {

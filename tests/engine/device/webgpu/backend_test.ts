@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { DeviceError } from "../../../../engine/core/errors.ts";
 import { f32, i32 } from "../../../../engine/core/spec.ts";
 import { WebGpuBackend } from "../../../../engine/device/webgpu/backend.ts";
-import { webgpuTest } from "./adapter.ts";
+import { webgpuTest } from "../../../devices.ts";
 import { ADD, bindCall, BROKEN, filled, SCALED_SQUARE, toyCall, toyKernel } from "./toy_kernels.ts";
 
 const range = (size: number) => Array.from({ length: size }, (_, i) => i);

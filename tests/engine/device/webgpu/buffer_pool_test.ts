@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError } from "../../../../engine/core/errors.ts";
 import { f32 } from "../../../../engine/core/spec.ts";
 import { sizeClass } from "../../../../engine/device/webgpu/buffer_pool.ts";
-import { webgpuTest } from "./adapter.ts";
+import { webgpuTest } from "../../../devices.ts";
 
 Deno.test("`sizeClass()` gives multiples of 16 that waste at most an eighth above 128 bytes", () => {
   for (let bytes = 1; bytes < 100_000; bytes += 37) {

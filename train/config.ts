@@ -1,0 +1,173 @@
+import { ConfigError } from "../engine/core/errors.ts";
+import { type DsmoeConfig, validateDsmoe } from "../models/dsmoe/config.ts";
+import { presetNamed } from "../models/presets.ts";
+import type { ConfigSchema } from "./config_file.ts";
+
+/** AdamW and EMA. */
+export interface OptimConfig {
+  /** Learning rate after the warm-up. */
+  readonly lr: number;
+  /** Decay of the first moment. */
+  readonly beta1: number;
+  /** Decay of the second moment. */
+  readonly beta2: number;
+  /** Added to the root of the second moment. */
+  readonly eps: number;
+  /** Decoupled decay: weights shrink by `lr * weight_decay` a step. */
+  readonly weight_decay: number;
+  /** Steps over which the rate rises linearly from 0; 0 for none. */
+  readonly warmup_steps: number;
+  /** Largest global gradient norm; 0 for no clipping. */
+  readonly clip_grad_norm: number;
+  /** Weight of the old average in EMA. */
+  readonly ema_decay: number;
+  /** Batches whose gradients are averaged into one update. */
+  readonly accumulation: number;
+}
+
+/** Length, batch, and how often things are written. All intervals are in optimizer steps. */
+export interface RunConfig {
+  /** Optimizer steps in all. */
+  readonly steps: number;
+  /** Images of one forward pass; an update sees `batch_size * accumulation`. */
+  readonly batch_size: number;
+  /** Seed of initial weights, data order, noise, times and label dropout. */
+  readonly seed: number;
+  /** Steps between lines of metrics, and between readbacks. */
+  readonly log_every: number;
+  /** Steps between checkpoints. */
+  readonly checkpoint_every: number;
+  /** 0 for no preview grids. */
+  readonly preview_every: number;
+}
+
+/** Where the images come from. */
+export interface DataConfig {
+  /** `emoji`, or a folder with one subfolder of PNG files a class. */
+  readonly source: string;
+  /** Whether images are mirrored at random. */
+  readonly flip: boolean;
+}
+
+/** Everything that decides a training run. Two runs with one configuration on one device are bit-equal. */
+export interface TrainConfig extends DsmoeConfig {
+  /** The optimizer. */
+  readonly optim: OptimConfig;
+  /** The run. */
+  readonly train: RunConfig;
+  /** The images. */
+  readonly data: DataConfig;
+}
+
+/** The paper's recipe: AdamW at a constant 1e-4, no decay, no clipping, EMA 0.9999, batch 512, 700,000 steps. */
+const PAPER: Pick<TrainConfig, "optim" | "train" | "data"> = {
+  optim: {
+    lr: 1e-4,
+    beta1: 0.9,
+    beta2: 0.999,
+    eps: 1e-8,
+    weight_decay: 0,
+    warmup_steps: 0,
+    clip_grad_norm: 0,
+    ema_decay: 0.9999,
+    accumulation: 1,
+  },
+  train: {
+    steps: 700_000,
+    batch_size: 512,
+    seed: 0,
+    log_every: 10,
+    checkpoint_every: 5_000,
+    preview_every: 5_000,
+  },
+  data: { source: "emoji", flip: true },
+};
+
+/** Small images learn faster with a higher rate, and a short run needs a shorter average. */
+const NANO: Pick<TrainConfig, "optim" | "train" | "data"> = {
+  optim: { ...PAPER.optim, lr: 1e-3, warmup_steps: 20, clip_grad_norm: 1, ema_decay: 0.99 },
+  train: {
+    ...PAPER.train,
+    steps: 2_000,
+    batch_size: 16,
+    log_every: 5,
+    checkpoint_every: 100,
+    preview_every: 500,
+  },
+  data: { source: "emoji", flip: false },
+};
+
+/**
+ * The full training configuration of a preset.
+ *
+ * @throws {ConfigError} for an unknown name
+ */
+export function trainConfigOf(preset: string): TrainConfig {
+  const model = presetNamed(preset);
+  return { ...model, ...(preset.toLowerCase() === "dsmoe-nano" ? NANO : PAPER) };
+}
+
+/** What cannot be read off a default value: choices, whole numbers, fields that may be null. */
+export const CONFIG_SCHEMA: ConfigSchema = {
+  "family": { oneOf: ["dsmoe"] },
+  "model.input_size": { type: "integer" },
+  "model.patch_size": { type: "integer" },
+  "model.in_channels": { type: "integer" },
+  "model.hidden_size": { type: "integer" },
+  "model.depth": { type: "integer" },
+  "model.num_heads": { type: "integer" },
+  "model.head_dim": { type: "integer", nullable: true },
+  "model.num_classes": { type: "integer" },
+  "model.rope_type": { oneOf: ["none", "1d", "2d"] },
+  "model.norm_type": { oneOf: ["layernorm", "rmsnorm"] },
+  "model.sliding_window": { type: "integer" },
+  "moe.num_experts": { type: "integer" },
+  "moe.moe_intermediate_size": { type: "integer" },
+  "moe.n_group": { type: "integer" },
+  "moe.topk_group": { type: "integer" },
+  "moe.num_experts_per_tok": { type: "integer" },
+  "moe.skip_first2": { type: "integer" },
+  "optim.warmup_steps": { type: "integer" },
+  "optim.accumulation": { type: "integer" },
+  "train.steps": { type: "integer" },
+  "train.batch_size": { type: "integer" },
+  "train.seed": { type: "integer" },
+  "train.log_every": { type: "integer" },
+  "train.checkpoint_every": { type: "integer" },
+  "train.preview_every": { type: "integer" },
+};
+
+/**
+ * Checks ranges and relations of all fields.
+ *
+ * @throws {ConfigError} naming field, value and what is wanted
+ */
+export function validateTrainConfig(config: TrainConfig): void {
+  validateDsmoe(config);
+  const { optim, train } = config;
+  const wants = (holds: boolean, field: string, value: number, wanted: string) => {
+    if (!holds) throw new ConfigError(`Cannot use ${field} ${value}: wanted ${wanted}`);
+  };
+  for (const field of ["lr", "eps"] as const) {
+    wants(optim[field] > 0, `optim.${field}`, optim[field], "more than 0");
+  }
+  for (const field of ["beta1", "beta2", "ema_decay"] as const) {
+    wants(optim[field] >= 0 && optim[field] < 1, `optim.${field}`, optim[field], "at least 0 and below 1");
+  }
+  for (const field of ["weight_decay", "warmup_steps", "clip_grad_norm"] as const) {
+    wants(optim[field] >= 0, `optim.${field}`, optim[field], "0 or more");
+  }
+  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
+  wants(
+    whole(optim.accumulation, 1),
+    "optim.accumulation",
+    optim.accumulation,
+    "a whole number of at least 1",
+  );
+  for (const field of ["steps", "batch_size", "log_every", "checkpoint_every"] as const) {
+    wants(whole(train[field], 1), `train.${field}`, train[field], "a whole number of at least 1");
+  }
+  for (const field of ["seed", "preview_every"] as const) {
+    wants(whole(train[field], 0), `train.${field}`, train[field], "a whole number of at least 0");
+  }
+}

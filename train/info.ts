@@ -1,0 +1,218 @@
+/**
+ * `deno task info`: what a model is and what it takes to train it, without training it.
+ *
+ * @module
+ */
+import { dump } from "js-yaml";
+import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { ConfigError, DataError } from "../engine/core/errors.ts";
+import { describeModel, type ModelInfo, type ParameterGroup } from "../models/dsmoe/info.ts";
+import type { TrainConfig } from "./config.ts";
+import { emojiSource, folderSource, type ImageSource } from "./dataset/mod.ts";
+import { freshConfig } from "./main.ts";
+import { planTraining, type TrainingPlan } from "./training_plan.ts";
+
+/** The command line of `deno task info`. */
+export const COMMAND: Command = {
+  name: "info",
+  summary:
+    "Print a configuration, its parameters, its work, and the memory that training takes. Nothing is allocated.",
+  overrides: true,
+  flags: [
+    { name: "preset", value: "NAME", help: "configuration to start from (default dsmoe-nano)" },
+    { name: "config", value: "FILE.yaml", help: "fields that differ from the preset" },
+    { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
+    { name: "batch", value: "N", help: "images of one forward pass (default: the preset's)" },
+    { name: "device", value: "NAME", help: "plan memory for webgpu (default) or cpu" },
+  ],
+};
+
+/** Where images come from, or why that is not known. */
+export type DataInfo = ImageSource | { readonly problem: string };
+
+/** Everything that `info` prints. */
+export interface Info {
+  /** Preset, file and options together. */
+  readonly config: TrainConfig;
+  /** Parameters and work of one image. */
+  readonly model: ModelInfo;
+  /** Work and memory of one step. */
+  readonly plan: TrainingPlan;
+  /** The device that memory was planned for. */
+  readonly device: "webgpu" | "cpu";
+  /** The images. */
+  readonly data: DataInfo;
+}
+
+/** Runs `deno task info`. Returns the exit code. */
+export function main(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (line: CommandLine) => {
+    const device = deviceOf(line.text("device") ?? "webgpu");
+    const batch = line.number("batch", 1, true);
+    const config = await freshConfig(line);
+    const train = batch === undefined ? config.train : { ...config.train, batch_size: batch };
+    say(formatInfo(await describeTraining({ ...config, train }, device)));
+  });
+}
+
+function deviceOf(name: string): "webgpu" | "cpu" {
+  if (name === "webgpu" || name === "cpu") return name;
+  throw new ConfigError(`Cannot plan memory for device "${name}": wanted webgpu or cpu`);
+}
+
+/**
+ * Gathers what is known of a training run before it starts. The images are listed, not decoded.
+ *
+ * @throws {ConfigError} when the configuration is not valid
+ * @throws {DataError} when the configuration names a folder that cannot be used
+ */
+export async function describeTraining(config: TrainConfig, device: "webgpu" | "cpu"): Promise<Info> {
+  const model = describeModel(config);
+  const data = await dataOf(config.data.source);
+  return { config, model, plan: await planTraining(config, { kind: device }), device, data };
+}
+
+async function dataOf(source: string): Promise<DataInfo> {
+  if (source !== "emoji") return await folderSource(source);
+  try {
+    return await emojiSource();
+  } catch (error) {
+    // The emoji need the network once; everything else that is printed does not.
+    if (error instanceof DataError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** The text that `info` prints, a topic a paragraph. */
+export function formatInfo(info: Info): string {
+  return [
+    ...titled("configuration, as --config takes it", dump(info.config).trimEnd().split("\n")),
+    ...titled("parameters", groupTable(info.model.groups)),
+    ...titled(
+      "parameter counts (the published table counts DSMoE in 2^20 and its baselines in 10^6)",
+      countTable(info.model),
+    ),
+    ...titled("work", workLines(info)),
+    ...titled(
+      `training memory, batch ${info.config.train.batch_size} on ${info.device}`,
+      memoryTable(info.plan),
+    ),
+    ...titled("data", dataLines(info)).slice(0, -1),
+  ].join("\n");
+}
+
+function titled(title: string, lines: readonly string[]): string[] {
+  return [title, ...lines.map((line) => `  ${line}`), ""];
+}
+
+type Row = readonly string[];
+
+/** Columns of equal width: `left` of them to the left, the others to the right. */
+function table(rows: readonly Row[], left: number): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) =>
+    row.map((cell, i) => i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ").trimEnd()
+  );
+}
+
+function groupTable(groups: readonly ParameterGroup[]): string[] {
+  const head: Row = ["name", "initial values", "shape of each", "entries", "elements"];
+  const rows = groups.map(({ pattern, spec, entries, count, init, kind }): Row => [
+    kind === "trainable" ? pattern : `${pattern} (${kind})`,
+    init,
+    spec,
+    whole(entries),
+    whole(count),
+  ]);
+  return table([head, ...rows], 2);
+}
+
+function countTable({ counts }: ModelInfo): string[] {
+  const row = (name: string, count: number): Row => [
+    name,
+    whole(count),
+    `${decimals(count / 1e6, 2)} x 10^6`,
+    `${decimals(count / 2 ** 20, 2)} x 2^20`,
+  ];
+  return table([
+    row("total", counts.total),
+    row("trainable", counts.trainable),
+    row("activated a token", counts.activated),
+  ], 1);
+}
+
+function workLines({ config, model, plan }: Info): string[] {
+  const { linear, experts, attention, total } = model.forwardFlops;
+  const parts = `linear ${operations(linear)}, routed experts ${operations(experts)}, attention ${
+    operations(attention)
+  }`;
+  const { batch_size: batch } = config.train;
+  const forward = plan.forward.flops / batch;
+  const step = plan.step.flops / plan.images;
+  return [
+    ...table(
+      [
+        ["forward, one image", operations(total), "matrix products by formula"],
+        ["", operations(forward), "all kernels by their own cost, expert tiles padded"],
+        ["training, one image", operations(step), `${(step / forward).toFixed(2)} times the forward pass`],
+        ["training step", operations(plan.step.flops), `${whole(plan.images)} images`],
+      ].map(([name, count, note]) => [name, note, count]),
+      2,
+    ),
+    `of the products: ${parts}`,
+    `a step is ${whole(plan.calls)} kernel calls in ${whole(plan.launches)} launches`,
+  ];
+}
+
+function memoryTable({ memory, largestBuffer }: TrainingPlan): string[] {
+  const row = (name: string, bytes: number): Row => [name, whole(bytes), mebibytes(bytes)];
+  return table([
+    ["", "bytes", ""],
+    row("weights and buffers", memory.weights),
+    row("gradients", memory.gradients),
+    row("AdamW moments", memory.moments),
+    row("EMA", memory.ema),
+    row("activations and scratch, planned", memory.activations),
+    row("batch, tables, counters", memory.other),
+    row("total", memory.total),
+    row("largest single buffer", largestBuffer),
+  ], 1);
+}
+
+function dataLines({ config, data }: Info): string[] {
+  if ("problem" in data) return [data.problem];
+  const { model } = config;
+  const lines = [
+    `${data.name} from ${data.location}: ${whole(data.files.length)} images`,
+    `licence: ${data.licence}`,
+    `${data.classNames.length} labels: ${
+      data.classNames.map((name, label) => `${label} ${name}`).join(", ")
+    }`,
+  ];
+  if (model.in_channels !== 3) {
+    lines.push(
+      `these images have 3 channels and the model takes ${model.in_channels}: set --model.in_channels=3 to train on them`,
+    );
+  }
+  return lines;
+}
+
+function whole(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+function decimals(value: number, digits: number): string {
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function mebibytes(bytes: number): string {
+  return `${decimals(bytes / 2 ** 20, 1)} MiB`;
+}
+
+/** Floating-point operations in the largest unit that leaves a number of at least one. */
+function operations(count: number): string {
+  const [unit, name] = count >= 1e12 ? [1e12, "TFLOP"] : count >= 1e9 ? [1e9, "GFLOP"] : [1e6, "MFLOP"];
+  return `${decimals(count / unit, 2)} ${name}`;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,166 @@
+/**
+ * `deno task train`: trains a model on images.
+ *
+ * @module
+ */
+import { basename, join } from "@std/path";
+import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { openSafetensors } from "../engine/checkpoint/safetensors.ts";
+import { CheckpointError, ConfigError } from "../engine/core/errors.ts";
+import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
+import { profileProgram } from "../engine/program/profiler.ts";
+import { checkpointInfo } from "./checkpoint.ts";
+import { CONFIG_SCHEMA, type TrainConfig, trainConfigOf, validateTrainConfig } from "./config.ts";
+import { applyOverrides, fieldNames, mergeConfig, readConfigFile } from "./config_file.ts";
+import type { Trainer } from "./loop.ts";
+import { formatDuration, ProgressLine, progressText } from "./progress.ts";
+import { exists, openTrainingData, RUN_FILES, train } from "./run.ts";
+
+/** The command line of `deno task train`. */
+export const COMMAND: Command = {
+  name: "train",
+  summary:
+    "Train a model on images. Ctrl-C saves and stops; --resume goes on, bit-equal to a run without a break.",
+  overrides: true,
+  flags: [
+    { name: "preset", value: "NAME", help: "configuration to start from (default dsmoe-nano)" },
+    { name: "config", value: "FILE.yaml", help: "fields that differ from the preset" },
+    { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
+    { name: "out", value: "DIR", help: "folder of the run (default runs/PRESET)" },
+    { name: "resume", value: "DIR", help: "continue the run in this folder" },
+    { name: "steps", value: "N", help: "optimizer steps in all" },
+    { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
+    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    { name: "eager", help: "run kernel by kernel with a NaN check after each" },
+    { name: "profile", help: "after the run, print where a step's time goes" },
+    { name: "trace", value: "FILE.json", help: "write one step as a Chrome trace" },
+  ],
+};
+
+/** Runs `deno task train`. Returns the exit code. */
+export function main(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, start);
+}
+
+async function start(line: CommandLine): Promise<void> {
+  const resume = line.text("resume");
+  const config = resume === undefined ? await freshConfig(line) : await resumedConfig(line, resume);
+  const out = resume ?? line.text("out") ?? join("runs", (line.text("preset") ?? "dsmoe-nano").toLowerCase());
+  const profiled = profiling(line);
+  const { config: fitted, dataset } = await openTrainingData(config, { onWarning: say });
+  using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
+  say(await describeDevice(device, line.text("device")));
+  say(`data: ${dataset.count} images of ${dataset.classNames.length} classes from ${dataset.location}`);
+  const progress = new ProgressLine();
+  using interrupt = new Interrupt(() => say("\nstopping after this step"));
+  const started = performance.now();
+  let first: number | undefined;
+  const { steps, checkpoint } = await train({
+    device,
+    config: fitted,
+    dataset,
+    out,
+    resume: resume !== undefined,
+    eager: line.has("eager"),
+    shouldStop: () => interrupt.asked,
+    onMetrics(record) {
+      first ??= record.step - record.losses.length;
+      const rate = (performance.now() - started) / 1000 / (record.step - first);
+      progress.show(progressText(record, fitted.train.steps, rate * (fitted.train.steps - record.step)));
+    },
+    onDone: profiled,
+  });
+  progress.end();
+  say(`${steps} steps in ${formatDuration((performance.now() - started) / 1000)}, checkpoint ${checkpoint}`);
+}
+
+/**
+ * The configuration that a command line asks for: a preset, a file over it, and options over both.
+ *
+ * @throws {ConfigError} naming the preset, field or value that is wrong
+ */
+export async function freshConfig(line: CommandLine): Promise<TrainConfig> {
+  const file = line.text("config");
+  const fields = file === undefined ? {} : await readConfigFile(file);
+  const { preset = "dsmoe-nano", ...own } = fields;
+  if (typeof preset !== "string") throw new ConfigError(`Cannot use preset ${preset}: wanted a name`);
+  const defaults = trainConfigOf(line.text("preset") ?? preset);
+  const config = applyFlags(line, mergeConfig(defaults, own, CONFIG_SCHEMA, file && basename(file)));
+  validateTrainConfig(config);
+  return config;
+}
+
+function applyFlags(line: CommandLine, config: TrainConfig): TrainConfig {
+  const flags: Record<string, string> = {};
+  const steps = line.number("steps", 1, true);
+  const data = line.text("data");
+  if (steps !== undefined) flags["train.steps"] = String(steps);
+  if (data !== undefined) flags["data.source"] = data;
+  return applyOverrides(config, { ...line.overrides, ...flags }, CONFIG_SCHEMA);
+}
+
+/** Fields that may change when a run goes on: how long it is, and how often things are written. */
+const MAY_CHANGE = ["train.steps", "train.log_every", "train.checkpoint_every", "train.preview_every"];
+
+/** The configuration of a run that goes on: its own. A field that was changed is an error. */
+async function resumedConfig(line: CommandLine, folder: string): Promise<TrainConfig> {
+  const path = join(folder, RUN_FILES.checkpoint);
+  if (!await exists(path)) {
+    throw new CheckpointError(`Cannot resume ${folder}: it has no ${RUN_FILES.checkpoint}`);
+  }
+  if (line.text("out") !== undefined) {
+    throw new ConfigError("Cannot use --out with --resume: the run stays in its folder");
+  }
+  using file = await openSafetensors(path);
+  const { config: own } = checkpointInfo(file);
+  const base = line.text("preset") !== undefined || line.text("config") !== undefined
+    ? { ...await freshConfig(line) }
+    : own;
+  const wanted = applyFlags(line, base);
+  // The number of classes came from the images, not from the user.
+  const asked = { ...wanted, model: { ...wanted.model, num_classes: own.model.num_classes } };
+  const changed = fieldNames(own).filter((name) => field(own, name) !== field(asked, name));
+  const refused = changed.filter((name) => !MAY_CHANGE.includes(name));
+  if (refused.length > 0) {
+    const list = refused.map((name) => `${name} ${field(asked, name)} (the run has ${field(own, name)})`);
+    throw new ConfigError(`Cannot resume ${folder} with another configuration: ${list.join(", ")}`);
+  }
+  return { ...own, train: asked.train };
+}
+
+function field(config: TrainConfig, name: string): unknown {
+  return name.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], config);
+}
+
+function profiling(line: CommandLine): ((trainer: Trainer) => Promise<void>) | undefined {
+  const trace = line.text("trace");
+  if (!line.has("profile") && trace === undefined) return undefined;
+  if (line.has("eager")) {
+    throw new ConfigError("Cannot profile with --eager: only a recorded step can be profiled");
+  }
+  return async (trainer) => {
+    const profile = await profileProgram(trainer.program!);
+    if (line.has("profile")) say(profile.table());
+    if (trace !== undefined) await Deno.writeTextFile(trace, profile.chromeTrace());
+  };
+}
+
+/** Ctrl-C asks for a stop; a second one ends the process at once. */
+class Interrupt implements Disposable {
+  asked = false;
+  readonly #handler = (): void => {
+    if (this.asked) Deno.exit(130);
+    this.asked = true;
+    this.notify();
+  };
+
+  constructor(private readonly notify: () => void) {
+    Deno.addSignalListener("SIGINT", this.#handler);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGINT", this.#handler);
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,104 @@
+import type { TrainStep } from "./step.ts";
+
+/** Expert load of one MoE layer over some steps. */
+export interface ExpertLoad {
+  /** Path of the layer. */
+  readonly layer: string;
+  /** Coefficient of variation of the experts' token counts: 0 is perfect balance. */
+  readonly cv: number;
+  /** Share of the tokens that the busiest expert got; 1 / E is perfect balance. */
+  readonly max_share: number;
+}
+
+/** One line of `metrics.jsonl`: the steps since the line before. */
+export interface MetricsRecord {
+  /** Finished steps. */
+  readonly step: number;
+  /** Mean of `losses`. */
+  readonly loss: number;
+  /** Loss of every step since the line before. */
+  readonly losses: readonly number[];
+  /** Learning rate of the last step. */
+  readonly lr: number;
+  /** Gradient norm of the last step, before clipping. */
+  readonly grad_norm: number;
+  /** Images trained on, over the wall clock. */
+  readonly images_per_second: number;
+  /** Load of each MoE layer. */
+  readonly experts: readonly ExpertLoad[];
+}
+
+/** One step's row of the ring. */
+export interface StepRow {
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** Token counts by layer and expert. */
+  readonly counts: readonly (readonly number[])[];
+}
+
+/** Reads the rows of the steps `[from, to)` from the device: the only readback of a run. */
+export async function readRows(step: TrainStep, from: number, to: number): Promise<StepRow[]> {
+  const values = await step.ring.read();
+  const [capacity, columns] = step.ring.shape;
+  const experts = step.routed.length > 0 ? (columns - 2) / step.routed.length : 0;
+  return Array.from({ length: to - from }, (_, i) => {
+    const at = ((from + i) % capacity) * columns;
+    const row = Array.from(values.subarray(at, at + columns));
+    return {
+      loss: row[0],
+      gradNorm: row[1],
+      counts: step.routed.map((_, layer) => row.slice(2 + layer * experts, 2 + (layer + 1) * experts)),
+    };
+  });
+}
+
+/** Balance of every layer over some steps. */
+export function expertLoads(layers: readonly string[], rows: readonly StepRow[]): ExpertLoad[] {
+  return layers.map((layer, l) => {
+    const total = rows[0].counts[l].map((_, e) => rows.reduce((sum, row) => sum + row.counts[l][e], 0));
+    const mean = total.reduce((sum, count) => sum + count, 0) / total.length;
+    const variance = total.reduce((sum, count) => sum + (count - mean) ** 2, 0) / total.length;
+    return { layer, cv: Math.sqrt(variance) / mean, max_share: Math.max(...total) / (mean * total.length) };
+  });
+}
+
+/** `metrics.jsonl`: one JSON object a line, flushed with every line. */
+export class MetricsLog implements Disposable {
+  readonly #file: Deno.FsFile;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /**
+   * Opens the log for appending, first dropping the lines of steps after `step`: a killed run may have logged steps
+   * that its last checkpoint does not hold.
+   */
+  static async open(path: string, step: number): Promise<MetricsLog> {
+    const kept = (await readMetrics(path)).filter((record) => record.step <= step);
+    await Deno.writeTextFile(path, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    return new MetricsLog(await Deno.open(path, { append: true }));
+  }
+
+  /** Appends a record. */
+  write(record: MetricsRecord): void {
+    this.#file.writeSync(new TextEncoder().encode(`${JSON.stringify(record)}\n`));
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** The records of a log, leaving out a last line that was cut off; none where there is no file. */
+export async function readMetrics(path: string): Promise<MetricsRecord[]> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  return whole.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}

@@ -1,0 +1,147 @@
+/**
+ * `deno task quickstart`: trains a small DSMoE on emoji for two minutes and shows what it learned.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import type { Device } from "../engine/device/device.ts";
+import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
+import { classGrid, sampleClasses } from "../eval/mod.ts";
+import { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import { loadWeights, openModelCheckpoint } from "../models/weights.ts";
+import { trainConfigOf } from "./config.ts";
+import { lossPlot } from "./loss_plot.ts";
+import { type MetricsRecord, readMetrics } from "./metrics_log.ts";
+import { ProgressLine, progressText } from "./progress.ts";
+import { exists, openTrainingData, RUN_FILES, train } from "./run.ts";
+
+/** The command line of `deno task quickstart`. */
+export const COMMAND: Command = {
+  name: "quickstart",
+  summary:
+    "Train a small DSMoE on emoji, sample two images a class, and write everything to runs/quickstart.",
+  flags: [
+    { name: "minutes", value: "M", help: "how long to train (default 2)" },
+    { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
+    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    { name: "out", value: "DIR", help: "folder of the run (default runs/quickstart)" },
+  ],
+};
+
+const PRESET = "dsmoe-nano";
+const PER_CLASS = 2;
+const SAMPLER = { steps: 50, method: "euler", guidance: 1.5, seed: 0 } as const;
+
+/** What a quickstart learned and made. */
+export interface QuickstartResult {
+  /** Finished steps. */
+  readonly steps: number;
+  /** Mean loss of the first ten steps. */
+  readonly firstLoss: number;
+  /** Mean loss of the last fifty steps. */
+  readonly lastLoss: number;
+  /** Mean over the run. */
+  readonly imagesPerSecond: number;
+  /** The grid of samples. */
+  readonly samples: string;
+}
+
+/** Runs `deno task quickstart`. Returns the exit code. */
+export function main(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (line: CommandLine) => {
+    const out = line.text("out") ?? join("runs", "quickstart");
+    using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
+    say(await describeDevice(device, line.text("device")));
+    const result = await quickstart(device, out, line.number("minutes", 0.01) ?? 2);
+    say(
+      `${result.steps} steps, mean loss ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}, ` +
+        `${result.imagesPerSecond.toFixed(1)} images/s on ${device.kind}, pictures: ${result.samples} and ` +
+        join(out, RUN_FILES.loss),
+    );
+  });
+}
+
+/** Trains the nano preset for some minutes and draws its samples and its loss. */
+export async function quickstart(device: Device, out: string, minutes: number): Promise<QuickstartResult> {
+  await keepOlderRun(out);
+  const progress = new ProgressLine();
+  const defaults = trainConfigOf(PRESET);
+  const endless = { ...defaults, train: { ...defaults.train, steps: Number.MAX_SAFE_INTEGER } };
+  const { config, dataset } = await openTrainingData(endless, {
+    onProgress: (done, total) => progress.show(`decoding image ${done} of ${total}`),
+    onWarning: say,
+  });
+  progress.end();
+  say(`data: ${dataset.count} images of ${dataset.classNames.length} classes, ${dataset.licence}`);
+  const deadline = performance.now() + minutes * 60_000;
+  const left = () => (deadline - performance.now()) / 1000;
+  const { checkpoint } = await train({
+    device,
+    config,
+    dataset,
+    out,
+    shouldStop: () => left() <= 0,
+    onMetrics: (record) => progress.show(progressText(record, undefined, left())),
+  });
+  progress.end();
+  const samples = await drawSamples(device, checkpoint, join(out, RUN_FILES.samples), progress);
+  const records = await readMetrics(join(out, RUN_FILES.metrics));
+  await drawLoss(records, join(out, RUN_FILES.loss), device);
+  return { ...summary(records), samples };
+}
+
+async function keepOlderRun(out: string): Promise<void> {
+  if (!await exists(out)) return;
+  let kept = 1;
+  while (await exists(`${out}-${kept}`)) kept++;
+  await Deno.rename(out, `${out}-${kept}`);
+  say(`the run that was in ${out} is now in ${out}-${kept}`);
+}
+
+/** Samples from the checkpoint as a user would: from the file, with the averaged weights. */
+async function drawSamples(
+  device: Device,
+  path: string,
+  out: string,
+  progress: ProgressLine,
+): Promise<string> {
+  using checkpoint = await openModelCheckpoint(path);
+  const model = new Dsmoe(checkpoint.config);
+  using params = model.params;
+  params.allocate(device);
+  await loadWeights(checkpoint.file, params, true);
+  const { classNames, step, config } = checkpoint;
+  const images = await sampleClasses(device, model, {
+    ...SAMPLER,
+    classes: classNames.map((_, label) => label),
+    perClass: PER_CLASS,
+    onProgress: (done, total) => progress.show(`sampling, step ${done} of ${total}`),
+  });
+  progress.end();
+  const caption =
+    `${PRESET} after ${step} steps, Euler ${SAMPLER.steps} steps, CFG ${SAMPLER.guidance}, average weights`;
+  await Deno.writeFile(out, await classGrid(images, config.model.input_size, classNames, caption));
+  return out;
+}
+
+async function drawLoss(records: readonly MetricsRecord[], out: string, device: Device): Promise<void> {
+  const points = records.flatMap(({ step, losses, lr }) =>
+    losses.map((loss, i) => ({ step: step - losses.length + i + 1, loss, lr }))
+  );
+  const subtitle = `${device.backend.description}, Deno ${Deno.version.deno}`;
+  await Deno.writeFile(out, await lossPlot(points, { title: `Training loss of ${PRESET}`, subtitle }));
+}
+
+function summary(records: readonly MetricsRecord[]): Omit<QuickstartResult, "samples"> {
+  const losses = records.flatMap((record) => record.losses);
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    steps: losses.length,
+    firstLoss: mean(losses.slice(0, 10)),
+    lastLoss: mean(losses.slice(-50)),
+    imagesPerSecond: mean(records.map((record) => record.images_per_second)),
+  };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,149 @@
+import { seedWords } from "../engine/core/random.ts";
+import { f32, i32, u32 } from "../engine/core/spec.ts";
+import type { Device } from "../engine/device/device.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { add, addCounts, dropLabel, scale } from "../kernels/elementwise/mod.ts";
+import { valueAndGradients } from "../kernels/grad.ts";
+import { logRow } from "../kernels/metrics/mod.ts";
+import { updateBalanceBias } from "../kernels/moe/balance/mod.ts";
+import { randomNormal, randomUniform } from "../kernels/random/mod.ts";
+import { reshape } from "../kernels/reshape/mod.ts";
+import { pathPoint, velocityLoss } from "../models/diffusion/rectified_flow.ts";
+import type { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import type { Routing } from "../models/moe/sparse_moe.ts";
+import type { TrainConfig } from "./config.ts";
+import { AdamW } from "./optimizer.ts";
+import { learningRate } from "./schedule.ts";
+import { STREAM, STREAMS } from "./streams.ts";
+
+/** Images and labels of one forward pass, in host memory. */
+export interface HostBatch {
+  /** Pixels in [-1, 1], `f32[B, C, H, W]`. */
+  readonly x: Float32Array<ArrayBuffer>;
+  /** Labels, `i32[B]`. */
+  readonly y: Int32Array<ArrayBuffer>;
+}
+
+interface MicroBatch {
+  readonly x: Tensor;
+  readonly y: Tensor;
+}
+
+interface MicroResult {
+  readonly loss: Tensor;
+  readonly gradients: readonly (Tensor | null)[];
+  readonly routings: readonly Routing[];
+}
+
+/**
+ * One optimizer step as tensors: forward, backward, clip, AdamW, balance rule, EMA, metrics. `body` is run eagerly,
+ * or recorded once and replayed; nothing in it reads back to the host.
+ */
+export class TrainStep {
+  /** AdamW and EMA of the model. */
+  readonly optimizer: AdamW;
+  /** Rows of `[loss, gradient norm, tokens of every expert of every MoE layer...]`, one a step. */
+  readonly ring: Tensor;
+  /** Paths of the MoE layers, in the ring's order. */
+  readonly routed: readonly string[];
+  readonly #batches: readonly MicroBatch[];
+  readonly #random: Tensor;
+  readonly #rate: Tensor;
+  readonly #dropProbability: Tensor;
+  readonly #nullClass: Tensor;
+
+  /** Allocates the optimizer and the inputs of a step; the parameters must be in memory. */
+  constructor(
+    private readonly device: Device,
+    private readonly model: Dsmoe,
+    private readonly config: TrainConfig,
+    /** Steps that the ring remembers. */
+    readonly capacity: number,
+  ) {
+    const { optim, train } = config;
+    this.optimizer = new AdamW(device, model.params, {
+      beta1: optim.beta1,
+      beta2: optim.beta2,
+      eps: optim.eps,
+      weightDecay: optim.weight_decay,
+      emaDecay: optim.ema_decay,
+      clipNorm: optim.clip_grad_norm > 0 ? optim.clip_grad_norm : null,
+    });
+    const { in_channels: channels, input_size: size, class_dropout_prob, num_classes } = config.model;
+    this.#batches = Array.from({ length: optim.accumulation }, () => ({
+      x: device.persistent(f32(train.batch_size, channels, size, size)),
+      y: device.persistent(i32(train.batch_size)),
+    }));
+    this.routed = [...new Set(model.params.all.flatMap(({ options }) => options.routedBy ?? []))];
+    const columns = 2 + this.routed.length * config.moe.num_experts;
+    this.ring = device.persistent(f32(capacity, columns), new Float32Array(capacity * columns));
+    this.#random = device.persistent(u32(3));
+    this.#rate = device.persistent(f32(1));
+    this.#dropProbability = device.persistent(f32(1), Float32Array.of(class_dropout_prob));
+    this.#nullClass = device.persistent(i32(1), Int32Array.of(num_classes));
+  }
+
+  /** Writes what changes from step to step: images, labels, seed, step number and learning rate. */
+  write(step: number, batches: readonly HostBatch[]): void {
+    const [low, high] = seedWords(this.config.train.seed);
+    this.#random.write(Uint32Array.of(low, high, step));
+    this.#rate.write(Float32Array.of(learningRate(this.config.optim, step)));
+    batches.forEach(({ x, y }, i) => {
+      this.#batches[i].x.write(x);
+      this.#batches[i].y.write(y);
+    });
+  }
+
+  /** The step itself. Returns the loss, `f32[]`. */
+  body(): { loss: Tensor } {
+    const results = this.#batches.map((batch, i) => this.#forwardBackward(batch, i));
+    const mean = (parts: Tensor[]) =>
+      parts.length === 1 ? parts[0] : scale(parts.reduce((sum, part) => add(sum, part)), 1 / parts.length);
+    const loss = mean(results.map((result) => result.loss));
+    const gradients = this.model.params.trainable.map((_, i) => {
+      const parts = results.flatMap((result) => result.gradients[i] ?? []);
+      return parts.length > 0 ? mean(parts) : null;
+    });
+    const routings = this.device.at("routing", () => totalRoutings(results.map(({ routings }) => routings)));
+    this.device.at("optimizer", () => this.#update(loss, gradients, routings));
+    return { loss };
+  }
+
+  #forwardBackward({ x, y }: MicroBatch, index: number): MicroResult {
+    const stream = (name: keyof typeof STREAM) => STREAM[name] + STREAMS * index;
+    const noise = randomNormal(this.#random, x.shape, stream("noise"));
+    const t = randomUniform(this.#random, y.shape, stream("time"));
+    const drop = randomUniform(this.#random, y.shape, stream("labelDrop"));
+    const label = dropLabel(y, drop, this.#dropProbability, this.#nullClass);
+    let routings: readonly Routing[] = [];
+    const watched = this.model.params.trainable.map((parameter) => parameter.tensor);
+    const { loss, gradients } = valueAndGradients(watched, () => {
+      const output = this.model.forward(pathPoint(x, noise, t), t, label);
+      routings = output.routings;
+      return this.device.at("loss", () => velocityLoss(output.out, x, noise));
+    });
+    return { loss, gradients, routings };
+  }
+
+  #update(loss: Tensor, gradients: readonly (Tensor | null)[], routings: readonly Routing[]): void {
+    const { gradNorm, gate } = this.optimizer.step(gradients, loss, this.#rate, routings);
+    const { balance_rate: rate, num_experts: experts } = this.config.moe;
+    if (rate > 0) {
+      for (const { path, bias, counts } of routings) {
+        this.device.at(path, () => updateBalanceBias(bias, counts, gate, rate));
+      }
+    }
+    this.optimizer.averageBuffers(gate);
+    logRow(this.ring, this.#random, 0, reshape(loss, [1]));
+    logRow(this.ring, this.#random, 1, gradNorm);
+    routings.forEach(({ counts }, i) => logRow(this.ring, this.#random, 2 + i * experts, counts));
+  }
+}
+
+/** The routing of an update: every layer's token counts, added up over the micro-batches. */
+function totalRoutings(batches: readonly (readonly Routing[])[]): Routing[] {
+  return batches[0].map((routing, layer) => ({
+    ...routing,
+    counts: batches.map((routings) => routings[layer].counts).reduce((sum, counts) => addCounts(sum, counts)),
+  }));
+}
