@@ -6,7 +6,7 @@
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
 import { ConfigError, DataError } from "../engine/core/errors.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
-import { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import { createModel } from "../models/create.ts";
 import { loadWeights, openModelCheckpoint } from "../models/weights.ts";
 import { classGrid, sampleClasses } from "./sample.ts";
 import { SAMPLER_METHODS, type SamplerMethod } from "./sampler.ts";
@@ -45,7 +45,7 @@ async function sample(line: CommandLine): Promise<void> {
   using checkpoint = await openModelCheckpoint(path);
   using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
   say(await describeDevice(device, line.text("device")));
-  const model = new Dsmoe(checkpoint.config);
+  const model = createModel(checkpoint.config);
   model.params.allocate(device);
   await loadWeights(checkpoint.file, model.params, weightsOf(line) === "ema");
   const { num_classes: count, in_channels: channels, input_size: size } = checkpoint.config.model;

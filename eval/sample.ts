@@ -3,7 +3,7 @@ import { Philox } from "../engine/core/random.ts";
 import type { Device } from "../engine/device/device.ts";
 import type { Parameter } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import type { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import { imageGrid } from "./image_grid.ts";
 import { RectifiedFlowSampler, type SamplerMethod } from "./sampler.ts";
 
@@ -41,7 +41,7 @@ export interface ClassSampleOptions {
  */
 export async function sampleClasses(
   device: Device,
-  model: Dsmoe,
+  model: DiffusionModel,
   options: ClassSampleOptions,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { num_classes: classes, in_channels: channels, input_size: size } = model.config.model;

@@ -7,8 +7,7 @@ import type { Tensor } from "../engine/tensor.ts";
 import { assign } from "../kernels/assign/mod.ts";
 import { add, interpolate, scale } from "../kernels/elementwise/mod.ts";
 import { concat, split } from "../kernels/split/mod.ts";
-import { velocityOf } from "../models/diffusion/rectified_flow.ts";
-import type { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import type { DiffusionModel } from "../models/model.ts";
 
 /** How a velocity field is integrated from noise (t = 0) to data (t = 1). */
 export type SamplerMethod = "euler" | "heun";
@@ -53,7 +52,7 @@ export class RectifiedFlowSampler implements Disposable {
 
   private constructor(
     private readonly device: Device,
-    private readonly model: Dsmoe,
+    private readonly model: DiffusionModel,
     private readonly options: SamplerOptions,
   ) {
     const { in_channels: channels, input_size: size } = model.config.model;
@@ -69,7 +68,11 @@ export class RectifiedFlowSampler implements Disposable {
    *
    * @throws {ConfigError} when an option is out of range
    */
-  static async create(device: Device, model: Dsmoe, options: SamplerOptions): Promise<RectifiedFlowSampler> {
+  static async create(
+    device: Device,
+    model: DiffusionModel,
+    options: SamplerOptions,
+  ): Promise<RectifiedFlowSampler> {
     checkOptions(options);
     const sampler = new RectifiedFlowSampler(device, model, options);
     const record = () => device.record(`${options.method} step`, () => sampler.#step());
@@ -118,7 +121,7 @@ export class RectifiedFlowSampler implements Disposable {
   #velocity(z: Tensor, t: Tensor): Tensor {
     const both = this.#passes === 1 ? z : concat([z, z], 0); // f32[B or 2B, C, H, W]
     const { out } = this.model.forward(both, t, this.#labels);
-    const velocity = velocityOf(out, this.model.config.model.in_channels);
+    const velocity = this.model.objective.velocity(out, both, t);
     if (this.#passes === 1) return velocity;
     const [conditional, unconditional] = split(velocity, 0, 2);
     return interpolate(this.#guidance, conditional, unconditional);

@@ -10,7 +10,9 @@
  *
  * @module
  */
-export { pathPoint, velocityLoss, velocityOf } from "./diffusion/rectified_flow.ts";
+export { createModel, type ModelConfig } from "./create.ts";
+export type { NoisyBatch, Objective, TimeDraws } from "./diffusion/objective.ts";
+export { perImage, RECTIFIED_FLOW } from "./diffusion/rectified_flow.ts";
 export { type BlockConfig, DsmoeBlock } from "./dsmoe/block.ts";
 export {
   type DsmoeConfig,
@@ -20,7 +22,8 @@ export {
   outputChannels,
   validateDsmoe,
 } from "./dsmoe/config.ts";
-export { Dsmoe, type DsmoeOutput, type Probe } from "./dsmoe/dsmoe.ts";
+export { Dsmoe } from "./dsmoe/dsmoe.ts";
+export type { BaseModelConfig, DiffusionModel, ModelOutput, Probe, TrainingContext } from "./model.ts";
 export { forwardWithGuidance } from "./dsmoe/guidance.ts";
 export * from "./dsmoe/presets.ts";
 export { Attention, type AttentionConfig, type RopeType } from "./layers/attention.ts";

@@ -1,9 +1,9 @@
 import { ConfigError } from "../engine/core/errors.ts";
-import type { DsmoeConfig } from "./dsmoe/config.ts";
+import type { ModelConfig } from "./create.ts";
 import * as dsmoe from "./dsmoe/presets.ts";
 
 /** Every preset by the name that `--preset` takes. */
-export const PRESETS: Readonly<Record<string, DsmoeConfig>> = {
+export const PRESETS: Readonly<Record<string, ModelConfig>> = {
   "dsmoe-nano": dsmoe.DSMOE_NANO,
   "dsmoe-s-e16": dsmoe.DSMOE_S_E16,
   "dsmoe-s-e48": dsmoe.DSMOE_S_E48,
@@ -19,7 +19,7 @@ export const PRESETS: Readonly<Record<string, DsmoeConfig>> = {
  *
  * @throws {ConfigError} listing the names
  */
-export function presetNamed(name: string): DsmoeConfig {
+export function presetNamed(name: string): ModelConfig {
   const key = name.toLowerCase();
   if (Object.hasOwn(PRESETS, key)) return PRESETS[key];
   throw new ConfigError(`Cannot find preset "${name}": wanted one of ${Object.keys(PRESETS).join(", ")}`);

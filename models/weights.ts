@@ -2,14 +2,14 @@ import { openSafetensors, type SafetensorsFile } from "../engine/checkpoint/safe
 import type { HostArray } from "../engine/core/dtype.ts";
 import { CheckpointError } from "../engine/core/errors.ts";
 import type { ParamStore } from "../engine/params/param_store.ts";
-import { type DsmoeConfig, validateDsmoe } from "./dsmoe/config.ts";
+import { FAMILY_NAMES, type ModelConfig, validateModel } from "./create.ts";
 
 /** An open checkpoint and the model that it says it holds. */
 export interface ModelCheckpoint extends Disposable {
   /** The open file. */
   readonly file: SafetensorsFile;
   /** The model that it holds. */
-  readonly config: DsmoeConfig;
+  readonly config: ModelConfig;
   /** Names of the classes, where the file tells. */
   readonly classNames: readonly string[];
   /** Finished optimizer steps, where the file tells. */
@@ -28,11 +28,13 @@ export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint
     if (config === undefined) {
       throw new CheckpointError(`Cannot use ${path}: its metadata has no "config" that names the model`);
     }
-    const parsed = parse(path, config) as DsmoeConfig;
-    if (parsed.family !== "dsmoe" || !parsed.model || !parsed.moe) {
-      throw new CheckpointError(`Cannot use ${path}: wanted a "dsmoe" model, got "${parsed.family}"`);
+    const parsed = parse(path, config) as ModelConfig;
+    if (!FAMILY_NAMES.includes(parsed.family) || !parsed.model) {
+      throw new CheckpointError(
+        `Cannot use ${path}: wanted a model of ${FAMILY_NAMES.join(", ")}, got "${parsed.family}"`,
+      );
     }
-    validateDsmoe(parsed);
+    validateModel(parsed);
     const classNames = dataset === undefined
       ? []
       : (parse(path, dataset) as { classNames: string[] }).classNames;

@@ -1,5 +1,3 @@
-import { fromFileUrl } from "@std/path";
-
 /** The repository. */
 export const ROOT: URL = new URL("../", import.meta.url);
 
@@ -37,9 +35,4 @@ const SHARED: readonly string[] = ["kernels", "kernels/expression", "kernels/moe
 /** Address of a file of the repository, for a dynamic import. */
 export function addressOf(path: string): string {
   return new URL(path, ROOT).href;
-}
-
-/** The repository's folder in the file system. */
-export function rootFolder(): string {
-  return fromFileUrl(ROOT);
 }

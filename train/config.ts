@@ -1,5 +1,5 @@
 import { ConfigError } from "../engine/core/errors.ts";
-import { type DsmoeConfig, validateDsmoe } from "../models/dsmoe/config.ts";
+import { FAMILY_NAMES, type ModelConfig, validateModel } from "../models/create.ts";
 import { presetNamed } from "../models/presets.ts";
 import type { ConfigSchema } from "./config_file.ts";
 
@@ -49,18 +49,21 @@ export interface DataConfig {
   readonly flip: boolean;
 }
 
-/** Everything that decides a training run. Two runs with one configuration on one device are bit-equal. */
-export interface TrainConfig extends DsmoeConfig {
-  /** The optimizer. */
+/** The sections of a training configuration that are not the model's. */
+export interface TrainSections {
+  /** Optimizer and average. */
   readonly optim: OptimConfig;
-  /** The run. */
+  /** Length, batch, seed and intervals. */
   readonly train: RunConfig;
   /** The images. */
   readonly data: DataConfig;
 }
 
+/** Everything that decides a training run. Two runs with one configuration on one device are bit-equal. */
+export type TrainConfig = ModelConfig & TrainSections;
+
 /** The paper's recipe: AdamW at a constant 1e-4, no decay, no clipping, EMA 0.9999, batch 512, 700,000 steps. */
-const PAPER: Pick<TrainConfig, "optim" | "train" | "data"> = {
+const PAPER: TrainSections = {
   optim: {
     lr: 1e-4,
     beta1: 0.9,
@@ -84,7 +87,7 @@ const PAPER: Pick<TrainConfig, "optim" | "train" | "data"> = {
 };
 
 /** Small images learn faster with a higher rate, and a short run needs a shorter average. */
-const NANO: Pick<TrainConfig, "optim" | "train" | "data"> = {
+const NANO: TrainSections = {
   optim: { ...PAPER.optim, lr: 1e-3, warmup_steps: 20, clip_grad_norm: 1, ema_decay: 0.99 },
   train: {
     ...PAPER.train,
@@ -109,7 +112,7 @@ export function trainConfigOf(preset: string): TrainConfig {
 
 /** What cannot be read off a default value: choices, whole numbers, fields that may be null. */
 export const CONFIG_SCHEMA: ConfigSchema = {
-  "family": { oneOf: ["dsmoe"] },
+  "family": { oneOf: FAMILY_NAMES },
   "model.input_size": { type: "integer" },
   "model.patch_size": { type: "integer" },
   "model.in_channels": { type: "integer" },
@@ -143,7 +146,7 @@ export const CONFIG_SCHEMA: ConfigSchema = {
  * @throws {ConfigError} naming field, value and what is wanted
  */
 export function validateTrainConfig(config: TrainConfig): void {
-  validateDsmoe(config);
+  validateModel(config);
   const { optim, train } = config;
   const wants = (holds: boolean, field: string, value: number, wanted: string) => {
     if (!holds) throw new ConfigError(`Cannot use ${field} ${value}: wanted ${wanted}`);

@@ -7,7 +7,7 @@ import { NonFiniteError } from "../engine/core/errors.ts";
 import type { Device } from "../engine/device/device.ts";
 import { checkFinite } from "../engine/program/nan_check.ts";
 import type { Program } from "../engine/program/program.ts";
-import type { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import type { TrainConfig } from "./config.ts";
 import { type ImageDataset, sampleBatch } from "./dataset/mod.ts";
 import { expertLoads, type MetricsRecord, readRows, type StepRow } from "./metrics_log.ts";
@@ -34,7 +34,7 @@ export class Trainer implements Disposable {
 
   private constructor(
     private readonly device: Device,
-    readonly model: Dsmoe,
+    readonly model: DiffusionModel,
     private readonly dataset: ImageDataset,
     private readonly config: TrainConfig,
   ) {
@@ -48,7 +48,7 @@ export class Trainer implements Disposable {
    */
   static async create(
     device: Device,
-    model: Dsmoe,
+    model: DiffusionModel,
     dataset: ImageDataset,
     config: TrainConfig,
     eager = false,

@@ -1,4 +1,4 @@
-import type { TrainStep } from "./step.ts";
+import type { RoutedLayer, TrainStep } from "./step.ts";
 
 /** Expert load of one MoE layer over some steps. */
 export interface ExpertLoad {
@@ -40,21 +40,25 @@ export interface StepRow {
 export async function readRows(step: TrainStep, from: number, to: number): Promise<StepRow[]> {
   const values = await step.ring.read();
   const [capacity, columns] = step.ring.shape;
-  const experts = step.routed.length > 0 ? (columns - 2) / step.routed.length : 0;
   return Array.from({ length: to - from }, (_, i) => {
     const at = ((from + i) % capacity) * columns;
     const row = Array.from(values.subarray(at, at + columns));
     return {
       loss: row[0],
       gradNorm: row[1],
-      counts: step.routed.map((_, layer) => row.slice(2 + layer * experts, 2 + (layer + 1) * experts)),
+      counts: countsOf(step.routed, row),
     };
   });
 }
 
+function countsOf(layers: readonly RoutedLayer[], row: readonly number[]): number[][] {
+  let column = 2;
+  return layers.map(({ experts }) => row.slice(column, column += experts));
+}
+
 /** Balance of every layer over some steps. */
-export function expertLoads(layers: readonly string[], rows: readonly StepRow[]): ExpertLoad[] {
-  return layers.map((layer, l) => {
+export function expertLoads(layers: readonly RoutedLayer[], rows: readonly StepRow[]): ExpertLoad[] {
+  return layers.map(({ path: layer }, l) => {
     const total = rows[0].counts[l].map((_, e) => rows.reduce((sum, row) => sum + row.counts[l][e], 0));
     const mean = total.reduce((sum, count) => sum + count, 0) / total.length;
     const variance = total.reduce((sum, count) => sum + (count - mean) ** 2, 0) / total.length;

@@ -8,7 +8,7 @@ import { type Command, type CommandLine, runCommand, say } from "../cli/command.
 import type { Device } from "../engine/device/device.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { classGrid, sampleClasses } from "../eval/mod.ts";
-import { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import { createModel } from "../models/create.ts";
 import { loadWeights, openModelCheckpoint } from "../models/weights.ts";
 import { trainConfigOf } from "./config.ts";
 import { lossPlot } from "./loss_plot.ts";
@@ -107,7 +107,7 @@ async function drawSamples(
   progress: ProgressLine,
 ): Promise<string> {
   using checkpoint = await openModelCheckpoint(path);
-  const model = new Dsmoe(checkpoint.config);
+  const model = createModel(checkpoint.config);
   using params = model.params;
   params.allocate(device);
   await loadWeights(checkpoint.file, params, true);

@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../engine/core/errors.ts";
 import { openSafetensors } from "../engine/checkpoint/safetensors.ts";
 import type { Device } from "../engine/device/device.ts";
 import { classGrid, sampleClasses } from "../eval/mod.ts";
-import { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import { createModel } from "../models/create.ts";
 import { checkpointInfo, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { type TrainConfig, validateTrainConfig } from "./config.ts";
 import { type ImageDataset, openDataset } from "./dataset/mod.ts";
@@ -89,7 +89,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const { device, config, dataset, out } = options;
   const checkpoint = join(out, RUN_FILES.checkpoint);
   await prepareFolder(out, checkpoint, options.resume ?? false);
-  const model = new Dsmoe(config);
+  const model = createModel(config);
   model.params.allocate(device);
   model.params.initialize(config.train.seed);
   using trainer = await Trainer.create(device, model, dataset, config, options.eager);

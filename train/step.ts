@@ -1,15 +1,16 @@
+import { differentiate } from "../engine/autodiff/backward.ts";
 import { seedWords } from "../engine/core/random.ts";
 import { f32, i32, u32 } from "../engine/core/spec.ts";
 import type { Device } from "../engine/device/device.ts";
+import type { ParamStore } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { add, addCounts, dropLabel, scale } from "../kernels/elementwise/mod.ts";
-import { valueAndGradients } from "../kernels/grad.ts";
+import { GRADIENT_OPS } from "../kernels/grad.ts";
 import { logRow } from "../kernels/metrics/mod.ts";
 import { updateBalanceBias } from "../kernels/moe/balance/mod.ts";
 import { randomNormal, randomUniform } from "../kernels/random/mod.ts";
 import { reshape } from "../kernels/reshape/mod.ts";
-import { pathPoint, velocityLoss } from "../models/diffusion/rectified_flow.ts";
-import type { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import type { Routing } from "../models/moe/sparse_moe.ts";
 import type { TrainConfig } from "./config.ts";
 import { AdamW } from "./optimizer.ts";
@@ -22,6 +23,12 @@ export interface HostBatch {
   readonly x: Float32Array<ArrayBuffer>;
   /** Labels, `i32[B]`. */
   readonly y: Int32Array<ArrayBuffer>;
+}
+
+/** A MoE layer: its path, and how many experts it routes to. */
+export interface RoutedLayer {
+  readonly path: string;
+  readonly experts: number;
 }
 
 interface MicroBatch {
@@ -44,8 +51,8 @@ export class TrainStep {
   readonly optimizer: AdamW;
   /** Rows of `[loss, gradient norm, tokens of every expert of every MoE layer...]`, one a step. */
   readonly ring: Tensor;
-  /** Paths of the MoE layers, in the ring's order. */
-  readonly routed: readonly string[];
+  /** The MoE layers, in the ring's order. */
+  readonly routed: readonly RoutedLayer[];
   readonly #batches: readonly MicroBatch[];
   readonly #random: Tensor;
   readonly #rate: Tensor;
@@ -55,7 +62,7 @@ export class TrainStep {
   /** Allocates the optimizer and the inputs of a step; the parameters must be in memory. */
   constructor(
     private readonly device: Device,
-    private readonly model: Dsmoe,
+    private readonly model: DiffusionModel,
     private readonly config: TrainConfig,
     /** Steps that the ring remembers. */
     readonly capacity: number,
@@ -74,8 +81,8 @@ export class TrainStep {
       x: device.persistent(f32(train.batch_size, channels, size, size)),
       y: device.persistent(i32(train.batch_size)),
     }));
-    this.routed = [...new Set(model.params.all.flatMap(({ options }) => options.routedBy ?? []))];
-    const columns = 2 + this.routed.length * config.moe.num_experts;
+    this.routed = routedLayers(model.params);
+    const columns = this.routed.reduce((sum, { experts }) => sum + experts, 2);
     this.ring = device.persistent(f32(capacity, columns), new Float32Array(capacity * columns));
     this.#random = device.persistent(u32(3));
     this.#rate = device.persistent(f32(1));
@@ -112,32 +119,51 @@ export class TrainStep {
   #forwardBackward({ x, y }: MicroBatch, index: number): MicroResult {
     const stream = (name: keyof typeof STREAM) => STREAM[name] + STREAMS * index;
     const noise = randomNormal(this.#random, x.shape, stream("noise"));
-    const t = randomUniform(this.#random, y.shape, stream("time"));
+    const t = this.model.objective.times({
+      uniform: () => randomUniform(this.#random, y.shape, stream("time")),
+      normal: () => randomNormal(this.#random, y.shape, stream("time")),
+    });
     const drop = randomUniform(this.#random, y.shape, stream("labelDrop"));
     const label = dropLabel(y, drop, this.#dropProbability, this.#nullClass);
-    let routings: readonly Routing[] = [];
-    const watched = this.model.params.trainable.map((parameter) => parameter.tensor);
-    const { loss, gradients } = valueAndGradients(watched, () => {
-      const output = this.model.forward(pathPoint(x, noise, t), t, label);
-      routings = output.routings;
-      return this.device.at("loss", () => velocityLoss(output.out, x, noise));
+    const { objective, params } = this.model;
+    const watched = params.trainable.map((parameter) => parameter.tensor);
+    const { value, gradients } = differentiate(GRADIENT_OPS, watched, () => {
+      const batch = { x, noise, t };
+      const z = objective.pathPoint(batch);
+      const training = { random: this.#random, stream: stream("dropout") };
+      const { out, routings, auxiliary } = this.model.forward(z, t, label, undefined, training);
+      return this.device.at("loss", () => {
+        const loss = objective.loss(out, z, batch);
+        return { value: { loss, routings }, root: auxiliary ? add(loss, auxiliary) : loss };
+      });
     });
-    return { loss, gradients, routings };
+    return { ...value, gradients };
   }
 
   #update(loss: Tensor, gradients: readonly (Tensor | null)[], routings: readonly Routing[]): void {
     const { gradNorm, gate } = this.optimizer.step(gradients, loss, this.#rate, routings);
-    const { balance_rate: rate, num_experts: experts } = this.config.moe;
-    if (rate > 0) {
-      for (const { path, bias, counts } of routings) {
-        this.device.at(path, () => updateBalanceBias(bias, counts, gate, rate));
-      }
+    const { balance_rate: rate } = this.config.moe;
+    for (const { path, bias, counts } of routings) {
+      if (bias && rate > 0) this.device.at(path, () => updateBalanceBias(bias, counts, gate, rate));
     }
     this.optimizer.averageBuffers(gate);
     logRow(this.ring, this.#random, 0, reshape(loss, [1]));
     logRow(this.ring, this.#random, 1, gradNorm);
-    routings.forEach(({ counts }, i) => logRow(this.ring, this.#random, 2 + i * experts, counts));
+    let column = 2;
+    for (const { counts } of routings) {
+      logRow(this.ring, this.#random, column, counts);
+      column += counts.size;
+    }
   }
+}
+
+/** The layers whose experts train only with their tokens, in order of declaration. */
+function routedLayers(params: ParamStore): RoutedLayer[] {
+  const layers = new Map<string, number>();
+  for (const { options } of params.all) {
+    if (options.routedBy !== undefined) layers.set(options.routedBy, options.experts!);
+  }
+  return [...layers].map(([path, experts]) => ({ path, experts }));
 }
 
 /** The routing of an update: every layer's token counts, added up over the micro-batches. */

@@ -2,7 +2,8 @@ import { byteLength, f32, i32, type Spec } from "../engine/core/spec.ts";
 import { Device } from "../engine/device/device.ts";
 import { NullBackend, type NullBackendOptions } from "../engine/device/null_backend.ts";
 import type { Cost } from "../engine/kernel.ts";
-import { Dsmoe } from "../models/dsmoe/dsmoe.ts";
+import { createModel } from "../models/create.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import type { TrainConfig } from "./config.ts";
 import { TrainStep } from "./step.ts";
 
@@ -55,7 +56,7 @@ export async function planTraining(
   const { batch_size: batch } = config.train;
   const backend = new NullBackend(options);
   using device = new Device(backend);
-  const model = new Dsmoe(config);
+  const model = createModel(config);
   model.params.allocate(device);
   const step = new TrainStep(device, model, config, config.train.log_every);
   using program = await device.record("train step", () => step.body());
@@ -80,7 +81,7 @@ export async function planTraining(
 }
 
 function memoryOf(
-  { params }: Dsmoe,
+  { params }: DiffusionModel,
   { optimizer }: TrainStep,
   planned: number,
   live: number,

@@ -74,6 +74,6 @@ export async function inputGradient(x: Tensor, forward: () => Differentiable): P
 /** Compares the choice of experts exactly, and their weights. */
 export async function compareRouting({ checks }: CaseContext, routing: Routing): Promise<void> {
   const entry = routing.path === "" ? "out.route" : `out.route.${routing.path}`;
-  await checks.exact(`${entry}.topk_indices`, routing.indices);
-  await checks.tensor(`${entry}.topk_weights`, routing.weights, "router");
+  await checks.exact(`${entry}.topk_indices`, routing.indices!);
+  await checks.tensor(`${entry}.topk_weights`, routing.weights!, "router");
 }

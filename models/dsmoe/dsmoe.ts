@@ -6,25 +6,18 @@ import { unpatchify } from "../../kernels/patchify/mod.ts";
 import { LabelEmbedder, PatchEmbed, TimestepEmbedder } from "../layers/embedders.ts";
 import { FinalLayer } from "../layers/final_layer.ts";
 import { sinCosPositions } from "../layers/pos_embed.ts";
+import type { Objective } from "../diffusion/objective.ts";
+import { RECTIFIED_FLOW } from "../diffusion/rectified_flow.ts";
+import type { DiffusionModel, ModelOutput, Probe } from "../model.ts";
 import type { Routing } from "../moe/sparse_moe.ts";
 import { DsmoeBlock } from "./block.ts";
 import { type DsmoeConfig, isMoeBlock, outputChannels, validateDsmoe } from "./config.ts";
 
-/** What the network gives: its output, and the routing of every MoE block. */
-export interface DsmoeOutput {
-  /** `f32[B, outputChannels, H, W]`. */
-  readonly out: Tensor;
-  /** Block by block. */
-  readonly routings: readonly Routing[];
-}
-
-/** Sees intermediate tensors by name (`hidden.0`, `x_embedded`), for tests and probes. */
-export type Probe = (name: string, tensor: Tensor) => void;
-
 /** DSMoE: a latent diffusion transformer with sigmoid-routed experts (arXiv 2512.01252, section 3). */
-export class Dsmoe {
+export class Dsmoe implements DiffusionModel {
   /** All parameters, under the reference's names. */
   readonly params: ParamStore = new ParamStore();
+  readonly objective: Objective = RECTIFIED_FLOW;
   readonly #patches: PatchEmbed;
   readonly #time: TimestepEmbedder;
   readonly #labels: LabelEmbedder;
@@ -61,7 +54,7 @@ export class Dsmoe {
    * @param t times in [0, 1], 0 being noise, `f32[B]`
    * @param y labels, `i32[B]`, `num_classes` being the null class
    */
-  forward(x: Tensor, t: Tensor, y: Tensor, probe: Probe = () => {}): DsmoeOutput {
+  forward(x: Tensor, t: Tensor, y: Tensor, probe: Probe = () => {}): ModelOutput {
     const { patch_size: patch, input_size: size } = this.config.model;
     const patches = this.#patches.forward(x); // f32[B, T, D]
     probe("x_embedded", patches);

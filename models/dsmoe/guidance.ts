@@ -2,7 +2,8 @@ import { ConfigError } from "../../engine/core/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { interpolate } from "../../kernels/elementwise/mod.ts";
 import { concat, split } from "../../kernels/split/mod.ts";
-import type { Dsmoe, DsmoeOutput } from "./dsmoe.ts";
+import type { ModelOutput } from "../model.ts";
+import type { Dsmoe } from "./dsmoe.ts";
 
 /** Channels that the reference's `forward_with_cfg` guides, whatever their number (reference behaviour 42). */
 const GUIDED_CHANNELS = 3;
@@ -24,7 +25,7 @@ export function forwardWithGuidance(
   t: Tensor,
   y: Tensor,
   scale: number,
-): DsmoeOutput {
+): ModelOutput {
   const [batch] = x.shape;
   if (batch % 2 !== 0) {
     throw new ConfigError(`Cannot guide a batch of ${batch}: wanted conditional and unconditional halves`);

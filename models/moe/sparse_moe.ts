@@ -34,14 +34,14 @@ export interface MoeConfig {
 export interface Routing {
   /** Path of the layer, as in `blocks.1.mlp`. */
   readonly path: string;
-  /** `i32[T, K]`, ascending. */
-  readonly indices: Tensor;
-  /** `f32[T, K]`. */
-  readonly weights: Tensor;
   /** Tokens of each expert, `i32[E]`. */
   readonly counts: Tensor;
+  /** Experts of each token where every token has K of them, `i32[T, K]`, ascending. */
+  readonly indices?: Tensor;
+  /** Their weights, `f32[T, K]`. */
+  readonly weights?: Tensor;
   /** The selection bias that aux-loss-free balancing moves, `f32[E]`. */
-  readonly bias: Tensor;
+  readonly bias?: Tensor;
 }
 
 /** What a routed layer gives: its output and its routing. */

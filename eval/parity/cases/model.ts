@@ -2,9 +2,9 @@ import type { Tensor } from "../../../engine/tensor.ts";
 import { mul, scale, sub } from "../../../kernels/elementwise/mod.ts";
 import { sumTo } from "../../../kernels/reduce/mod.ts";
 import { reshape } from "../../../kernels/reshape/mod.ts";
-import { pathPoint, velocityLoss, velocityOf } from "../../../models/diffusion/rectified_flow.ts";
-import { Dsmoe, type DsmoeOutput } from "../../../models/dsmoe/dsmoe.ts";
+import { Dsmoe } from "../../../models/dsmoe/dsmoe.ts";
 import { forwardWithGuidance } from "../../../models/dsmoe/guidance.ts";
+import type { ModelOutput } from "../../../models/model.ts";
 import type { Routing } from "../../../models/moe/sparse_moe.ts";
 import {
   type CaseContext,
@@ -26,18 +26,18 @@ export const runModel: CaseRunner = async (context) => {
   const [x, noise, t] = [await input(context, "x"), await input(context, "noise"), await input(context, "t")];
   const [zt, y] = [await input(context, "zt"), await input(context, "y")];
   const seen = new Map<string, Tensor>();
-  let [output, loss]: [DsmoeOutput | undefined, Tensor] = [undefined, zt];
+  let [output, loss]: [ModelOutput | undefined, Tensor] = [undefined, zt];
   await compareGradients(context, params, new Map([["zt", zt]]), () => {
     output = model.forward(zt, t, y, (name, tensor) => seen.set(name, tensor));
-    return { root: loss = velocityLoss(output.out, x, noise) };
+    return { root: loss = model.objective.loss(output.out, zt, { x, noise, t }) };
   });
   const { out, routings } = output!;
-  await comparePath(context, pathPoint(x, noise, t));
+  await comparePath(context, model.objective.pathPoint({ x, noise, t }));
   await checks.tensor("out", out, "output");
   for (const [name, tensor] of seen) await checks.tensor(`out.${name}`, tensor, "output");
   for (const routing of routings) await compareRouting(context, routing);
   await checks.tensor("loss", loss, "loss");
-  await checks.tensor("out.mse", errorPerSample(out, x, noise), "loss");
+  await checks.tensor("out.mse", errorPerSample(model.objective.velocity(out, zt, t), x, noise), "loss");
   if (golden.names("grad.").length > 0) await compareUnused(context, model, routings);
 };
 
@@ -48,8 +48,8 @@ async function comparePath({ golden, checks }: CaseContext, zt: Tensor): Promise
 }
 
 /** Mean squared error of the velocity of each image: `f32[B]`. */
-function errorPerSample(out: Tensor, x: Tensor, noise: Tensor): Tensor {
-  const error = sub(velocityOf(out, x.shape[1]), sub(x, noise)); // f32[B, C, H, W]
+function errorPerSample(velocity: Tensor, x: Tensor, noise: Tensor): Tensor {
+  const error = sub(velocity, sub(x, noise)); // f32[B, C, H, W]
   const [batch] = x.shape;
   return reshape(scale(sumTo(mul(error, error), [batch, 1, 1, 1]), batch / x.size), [batch]);
 }

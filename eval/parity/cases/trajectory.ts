@@ -2,7 +2,6 @@ import type { Parameter } from "../../../engine/params/param_store.ts";
 import type { Program } from "../../../engine/program/program.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
 import { valueAndGradients } from "../../../kernels/grad.ts";
-import { pathPoint, velocityLoss } from "../../../models/diffusion/rectified_flow.ts";
 import { Dsmoe } from "../../../models/dsmoe/dsmoe.ts";
 import type { Routing } from "../../../models/moe/sparse_moe.ts";
 import { AdamW } from "../../../train/optimizer.ts";
@@ -54,9 +53,11 @@ function step(
   let routings: readonly Routing[] = [];
   const watched = model.params.trainable.map(({ tensor }) => tensor);
   const { loss, gradients } = valueAndGradients(watched, () => {
-    const output = model.forward(pathPoint(x, noise, t), t, y);
+    const batch = { x, noise, t };
+    const z = model.objective.pathPoint(batch);
+    const output = model.forward(z, t, y);
     routings = output.routings;
-    return velocityLoss(output.out, x, noise);
+    return model.objective.loss(output.out, z, batch);
   });
   const { gradNorm, gate } = optimizer.step(gradients, loss, rate, routings);
   optimizer.averageBuffers(gate);
