@@ -78,7 +78,7 @@ deviceTest(
     }),
 );
 
-deviceTest(["reference"], "accumulating two half batches gives the gradient of the whole", async (device) => {
+deviceTest(["reference"], "two accumulated batches make one optimizer step", async (device) => {
   await withImages(async (folder, images) => {
     const config = tinyConfig(images);
     const { checkpoint } = await runTiny(device, {

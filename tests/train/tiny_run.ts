@@ -72,12 +72,15 @@ export async function runTiny(
   return await train({ device, config, dataset, out, ...options });
 }
 
-/** Runs `body` in a temporary folder that holds the images. */
+/** Runs `body` in a temporary folder that holds the images, with that folder as the working folder. */
 export async function withImages(body: (folder: string, images: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "tessera-train-" });
+  const home = Deno.cwd();
   try {
+    Deno.chdir(folder);
     await body(folder, await makeImages(join(folder, "images")));
   } finally {
+    Deno.chdir(home);
     await Deno.remove(folder, { recursive: true });
   }
 }
