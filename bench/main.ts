@@ -1,5 +1,6 @@
 /**
- * `deno task bench`: times every kernel at every size of its cases, on every device.
+ * `deno task bench`: times every kernel at every size of its cases, on every device; with `--device cpu` the work of
+ * the models, and with `--peers` other engines in the same rounds.
  *
  * @module
  */
@@ -9,6 +10,9 @@ import type { DeviceKind } from "../engine/device/backend.ts";
 import { chooseDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { probeAdapter } from "../engine/device/webgpu/adapter.ts";
 import type { Cost } from "../engine/kernel.ts";
+import { ConfigError } from "../engine/core/errors.ts";
+import { benchEngine } from "./engine_command.ts";
+import { GROUPS } from "./groups.ts";
 import { timeWorkload, type Timing } from "./measure.ts";
 import { fractionOfRoofline, measureRoofline, type Roofline } from "./roofline.ts";
 import { type AnyCase, findSuites, type FoundSuite, inputValues, narrow } from "./suites.ts";
@@ -17,15 +21,26 @@ import { type AnyCase, findSuites, type FoundSuite, inputValues, narrow } from "
 export const COMMAND: Command = {
   name: "bench",
   summary:
-    "Time every kernel at every size of its cases: many calls in one submit, medians, share of the roofline.",
+    "Time the models' work on the cpu device, or every kernel at every size of its cases on every device.",
   flags: [
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default: all that are here)` },
     {
       name: "kernels",
       value: "LIST",
-      help: "kernels or kernel folders, as in matmul,softmax (default: all)",
+      help: "time the cases of these kernels or kernel folders, as in matmul,softmax, or all",
     },
-    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    {
+      name: "groups",
+      value: "LIST",
+      help: `with --device cpu: ${GROUPS.map(({ name }) => name).join(", ")} (default: all but gemm-grid)`,
+    },
+    { name: "peers", help: "with --device cpu: in turn with jax-js and TensorFlow.js, fetched from npm" },
+    { name: "rounds", value: "N", help: "with --device cpu: rounds of each line (default 7)" },
+    {
+      name: "threads",
+      value: "N",
+      help: "threads of the cpu device (default: 1 and all cores, or all cores)",
+    },
     { name: "json", help: "print one JSON document, with device, driver, versions and date" },
   ],
 };
@@ -88,19 +103,32 @@ const FOOTNOTE =
 export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
     const names = line.text("kernels")?.split(",").map((name) => name.trim());
-    const threads = line.number("threads", 1, true);
-    const kinds = await kindsOf(line.text("device"));
-    const suites = narrow(await findSuites(), names);
-    const json = line.has("json");
-    const all: DeviceBench[] = [];
-    for (const kind of kinds) {
-      const show = json
-        ? {}
-        : { onRoofline: sayRoofline, onResult: (result: BenchResult) => say(rowOf(result)) };
-      all.push(await benchDevice(kind, suites, { threads, ...show }));
-    }
-    say(json ? JSON.stringify(all, null, 2) : `\n${FOOTNOTE}`);
+    const device = line.text("device");
+    if (device === "cpu" && names === undefined) return await benchEngine(line);
+    refuseEngineFlags(line);
+    await benchCases(line, await kindsOf(device), names);
   });
+}
+
+function refuseEngineFlags(line: CommandLine): void {
+  const given = ["groups", "rounds"].find((name) => line.text(name) !== undefined) ??
+    (line.has("peers") ? "peers" : undefined);
+  if (given === undefined) return;
+  throw new ConfigError(`Cannot use --${given}: it goes with --device cpu, and not with --kernels`);
+}
+
+async function benchCases(line: CommandLine, kinds: readonly DeviceKind[], names?: string[]): Promise<void> {
+  const suites = narrow(await findSuites(), names?.includes("all") ? undefined : names);
+  const threads = line.number("threads", 1, true);
+  const json = line.has("json");
+  const all: DeviceBench[] = [];
+  for (const kind of kinds) {
+    const show = json
+      ? {}
+      : { onRoofline: sayRoofline, onResult: (result: BenchResult) => say(rowOf(result)) };
+    all.push(await benchDevice(kind, suites, { threads, ...show }));
+  }
+  say(json ? JSON.stringify(all, null, 2) : `\n${FOOTNOTE}`);
 }
 
 async function kindsOf(name: string | undefined): Promise<DeviceKind[]> {

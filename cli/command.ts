@@ -14,6 +14,8 @@ export interface Flag {
   readonly name: string;
   /** What stands for the value in the help, as in `FILE`. */
   readonly value?: string;
+  /** The value that the bare option has; without it a value is required. */
+  readonly bare?: string;
   readonly help: string;
 }
 
@@ -51,7 +53,9 @@ const HELP: Flag = { name: "help", help: "print this" };
 /** The text that `--help` prints. */
 export function helpOf(command: Command): string {
   const flags = [...command.flags, HELP];
-  const left = flags.map(({ name, value }) => `--${name}${value ? ` ${value}` : ""}`);
+  const left = flags.map(({ name, value, bare }) =>
+    `--${name}${value === undefined ? "" : bare === undefined ? ` ${value}` : `[=${value}]`}`
+  );
   const width = Math.max(...left.map((text) => text.length));
   const usage = ["deno task", command.name, command.positional ?? "", "[options]"].filter((part) =>
     part !== ""
@@ -77,7 +81,10 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   const names = (wanted: boolean) =>
     [...command.flags, HELP].filter(({ value }) => (value !== undefined) === wanted).map(({ name }) => name);
   const overrides: Record<string, string> = {};
-  const parsed = parseArgs([...args], {
+  const bare = new Map(
+    command.flags.flatMap(({ name, bare }) => bare === undefined ? [] : [[`--${name}`, bare]]),
+  );
+  const parsed = parseArgs(args.map((arg) => bare.has(arg) ? `${arg}=${bare.get(arg)}` : arg), {
     string: names(true),
     boolean: names(false),
     unknown(arg, key, value) {

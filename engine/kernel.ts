@@ -28,7 +28,7 @@ export interface Cost {
   readonly bytesWritten: number;
 }
 
-/** Limits of a WebGPU adapter that shape a launch. */
+/** Limits of a WebGPU adapter that shape a launch, and its kind. */
 export interface Limits {
   /** Workgroups along x, y or z of a dispatch. */
   readonly maxComputeWorkgroupsPerDimension: number;
@@ -40,6 +40,8 @@ export interface Limits {
   readonly maxStorageBufferBindingSize: number;
   /** Buffers bound to one dispatch. */
   readonly maxStorageBuffersPerShaderStage: number;
+  /** Whether the adapter computes on the CPU, which suits other forms of a kernel; hardware unless told. */
+  readonly software?: boolean;
 }
 
 /**
@@ -98,12 +100,53 @@ export interface CpuScratch {
   readonly perLane?: boolean;
 }
 
+/** Matrices whose rows are sorted by group, as a dispatch to experts makes them. */
+export interface GemmGroups {
+  /**
+   * `m`: each group of rows of A and C has a B of its own, and rows of C that are in no group become zeros. `k`: each
+   * group of rows of A (which is stored transposed) and of B makes a C of its own, zeros where the group is empty.
+   */
+  readonly along: "m" | "k";
+  /** `i32[batch]`: rows of each group. */
+  readonly counts: Slot;
+  /** `i32[batch + 1]`: the first row of each group, and the end of the last. */
+  readonly offsets: Slot;
+}
+
+/** Matrix products C`[m, n]` = op(A)`[m, k]` op(B)`[k, n]`, of dense `f32` matrices that lie one after the other. */
+export interface Gemm {
+  /** Slot of A. */
+  readonly a: Slot;
+  /** Slot of B. */
+  readonly b: Slot;
+  /** Slot of C. */
+  readonly c: Slot;
+  /** Slot of the `f32[n]` that is added to each row of C. */
+  readonly bias?: Slot;
+  /** Whether A is stored as `[k, m]`. */
+  readonly transA: boolean;
+  /** Whether B is stored as `[n, k]`. */
+  readonly transB: boolean;
+  /** Rows of one C; of all groups together where groups run along m. */
+  readonly m: number;
+  /** Columns of one C. */
+  readonly n: number;
+  /** Length of the sums; of all groups together where groups run along k. */
+  readonly k: number;
+  /** Independent products, or groups. */
+  readonly batch: number;
+  /** How groups share one product; without them, products have matrices of their own. */
+  readonly groups?: GemmGroups;
+}
+
 /** What a kernel does on the CPU device: calls in order, and the scratch buffers between them. */
 export interface CpuPlan {
   /** Calls, in order. */
   readonly calls: readonly CpuCall[];
   /** Buffers between the calls. */
   readonly scratch?: readonly CpuScratch[];
+  /** Set where the calls do nothing but multiply matrices: a device with a library for that may use it instead. */
+  readonly gemm?: Gemm;
 }
 
 /** What a backward rule is given. `grads[i]` is null where output `i` did not reach the loss. */

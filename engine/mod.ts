@@ -65,4 +65,16 @@ export {
   type StateEntry,
 } from "./params/param_store.ts";
 
+export { fetchFromHub, type HubOptions, isHubPath } from "./checkpoint/hub.ts";
+export {
+  type GlobalRule,
+  PickleDict,
+  PickleGlobal,
+  PickleObject,
+  PickleTuple,
+  type PickleValue,
+} from "./checkpoint/pickle_values.ts";
 export * from "./checkpoint/safetensors.ts";
+export { isTorchPath, openTensorFile, type TensorFile } from "./checkpoint/tensor_file.ts";
+export { openTorch, parseTorch, TorchFile, type TorchTensorInfo } from "./checkpoint/torch.ts";
+export { TorchData, writeTorch } from "./checkpoint/torch_writer.ts";

@@ -4,12 +4,20 @@
  * @module
  */
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
 import { ConfigError, DataError } from "../engine/core/errors.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { createModel } from "../models/create.ts";
-import { loadWeights, openModelCheckpoint } from "../models/weights.ts";
-import { classGrid, sampleClasses } from "./sample.ts";
-import { SAMPLER_METHODS, type SamplerMethod } from "./sampler.ts";
+import { loadWeights, openModelCheckpoint, WEIGHTS_NAMES, type WeightsName } from "../models/weights.ts";
+import { classGrid, type ClassSampleOptions, sampleClasses } from "./sample.ts";
+import {
+  type GuidanceInterval,
+  type RoutingDivergence,
+  SAMPLER_METHODS,
+  type SamplerMethod,
+  type Samples,
+} from "./sampler.ts";
+import { meanDivergence } from "./samplers/divergence.ts";
 
 /** The command line of `deno task sample`. */
 export const COMMAND: Command = {
@@ -19,14 +27,16 @@ export const COMMAND: Command = {
     { name: "checkpoint", value: "FILE", help: "a checkpoint.safetensors written by train" },
     { name: "classes", value: "LIST", help: "labels, as in 0,3 (default: all, or the first ten)" },
     { name: "n", value: "N", help: "images of each class (default 4)" },
-    { name: "steps", value: "N", help: "steps from noise to image (default 50)" },
-    { name: "sampler", value: "NAME", help: `${SAMPLER_METHODS.join(" or ")} (default euler)` },
+    { name: "steps", value: "N", help: "steps from noise to image (default 50); dopri5 chooses its own" },
+    { name: "sampler", value: "NAME", help: `${SAMPLER_METHODS.join(", ")} (default euler)` },
     { name: "cfg", value: "SCALE", help: "classifier-free guidance; 1 is none (default 1.5)" },
+    { name: "interval", value: "A,B", help: "times that guidance is on, as in 0.1,1 (default: always)" },
+    { name: "divergence", value: "FILE.json", help: "write how differently both passes are routed" },
     { name: "seed", value: "N", help: "seed of the starting noise (default 0)" },
     { name: "out", value: "FILE.png", help: "where to write the grid (default samples.png)" },
-    { name: "weights", value: "NAME", help: "ema (default) or last" },
+    { name: "weights", value: "NAME", help: `${WEIGHTS_NAMES.join(", ")} (default ema)` },
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
-    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    ...DEVICE_FLAGS,
   ],
 };
 
@@ -41,42 +51,87 @@ async function sample(line: CommandLine): Promise<void> {
   const path = line.text("checkpoint");
   if (path === undefined) throw new ConfigError("Cannot sample: --checkpoint FILE is missing");
   const out = line.text("out") ?? "samples.png";
-  await requireWritable(out);
+  const divergence = line.text("divergence");
+  for (const file of [out, ...divergence === undefined ? [] : [divergence]]) await requireWritable(file);
   using checkpoint = await openModelCheckpoint(path);
-  using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
-  say(await describeDevice(device, line.text("device")));
+  using device = await openDevice(line.text("device"), deviceOptions(line));
+  say(await describeDevice(device, line.text("device"), deviceOptions(line)));
   const model = createModel(checkpoint.config);
   model.params.allocate(device);
-  await loadWeights(checkpoint.file, model.params, weightsOf(line) === "ema");
+  await loadWeights(checkpoint.file, model.params, weightsOf(line));
   const { num_classes: count, in_channels: channels, input_size: size } = checkpoint.config.model;
   if (channels !== 3) {
     throw new ConfigError(
       `Cannot draw images of ${channels} channels: latents need a decoder, which is not part of sample`,
     );
   }
-  const classes = classesOf(line.text("classes"), count);
-  const options = {
-    classes,
+  const options = optionsOf(line, count, divergence !== undefined);
+  const { classes, perClass } = options;
+  const batches: Samples[] = [];
+  const images = await sampleClasses(device, model, {
+    ...options,
+    onProgress: reportProgress,
+    onBatch: (samples) => batches.push(samples),
+  });
+  const names = classes.map((label) => checkpoint.classNames[label] ?? `class ${label}`);
+  const evaluations = batches.reduce((sum, batch) => sum + batch.evaluations, 0) / batches.length;
+  const caption = `step ${checkpoint.step ?? "?"}, ${captionOf(options, Math.round(evaluations))}, ` +
+    `${weightsOf(line)} weights`;
+  await Deno.writeFile(out, await classGrid(images, size, names, caption));
+  say(
+    `${classes.length * perClass} images in ${out}, ${Math.round(evaluations)} evaluations of the velocity`,
+  );
+  if (divergence !== undefined) await reportDivergence(divergence, batches);
+}
+
+function optionsOf(line: CommandLine, classes: number, divergence: boolean): ClassSampleOptions {
+  return {
+    classes: classesOf(line.text("classes"), classes),
     perClass: line.number("n", 1, true) ?? 4,
     steps: line.number("steps", 1, true) ?? 50,
     method: (line.text("sampler") ?? "euler") as SamplerMethod,
     guidance: line.number("cfg", 0) ?? 1.5,
+    interval: intervalOf(line.text("interval")),
+    divergence,
     seed: line.number("seed", 0, true) ?? 0,
   };
-  const images = await sampleClasses(device, model, { ...options, onProgress: reportProgress });
-  const names = classes.map((label) => checkpoint.classNames[label] ?? `class ${label}`);
-  const caption = `step ${checkpoint.step ?? "?"}, ${options.method} ${options.steps} steps, ` +
-    `CFG ${options.guidance}, seed ${options.seed}, ${weightsOf(line)} weights`;
-  await Deno.writeFile(out, await classGrid(images, size, names, caption));
-  say(`${classes.length * options.perClass} images in ${out}`);
 }
 
-function weightsOf(line: CommandLine): "ema" | "last" {
+function captionOf(options: ClassSampleOptions, evaluations: number): string {
+  const { method, steps, guidance, interval, seed } = options;
+  const length = method === "dopri5" ? `${evaluations} evaluations` : `${steps} steps`;
+  const when = interval ? ` in t ${interval[0]} to ${interval[1]}` : "";
+  return `${method} ${length}, CFG ${guidance}${when}, seed ${seed}`;
+}
+
+function weightsOf(line: CommandLine): WeightsName {
   const name = line.text("weights") ?? "ema";
-  if (name !== "ema" && name !== "last") {
-    throw new ConfigError(`Cannot use --weights ${name}: wanted ema or last`);
+  const found = WEIGHTS_NAMES.find((known) => known === name);
+  if (!found) {
+    throw new ConfigError(`Cannot use --weights ${name}: wanted one of ${WEIGHTS_NAMES.join(", ")}`);
   }
-  return name;
+  return found;
+}
+
+function intervalOf(text: string | undefined): GuidanceInterval | undefined {
+  if (text === undefined) return undefined;
+  const ends = text.split(",").map((end) => end.trim() === "" ? NaN : Number(end));
+  if (ends.length !== 2 || !ends.every(Number.isFinite)) {
+    throw new ConfigError(`Cannot use --interval ${text}: wanted two times from 0 to 1, as in 0.1,1`);
+  }
+  return [ends[0], ends[1]];
+}
+
+/** Writes the divergence of all batches together, and prints its mean over the steps. */
+async function reportDivergence(path: string, batches: readonly Samples[]): Promise<void> {
+  const parts = batches.flatMap(({ divergence }): RoutingDivergence[] => divergence ? [divergence] : []);
+  const { layers, steps } = meanDivergence(parts);
+  await Deno.writeTextFile(path, `${JSON.stringify({ layers, steps }, null, 2)}\n`);
+  layers.forEach((layer, l) => {
+    const mean = steps.reduce((sum, step) => sum + step.layers[l], 0) / steps.length;
+    say(`routing divergence of ${layer}: ${(100 * mean).toFixed(1)}%, mean over ${steps.length} steps`);
+  });
+  say(`every step in ${path}`);
 }
 
 function classesOf(list: string | undefined, count: number): number[] {

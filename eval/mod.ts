@@ -7,11 +7,16 @@ export { decodePng, encodePng, readPng, type RgbaImage } from "./png.ts";
 export { imageGrid, type ImageGridOptions } from "./image_grid.ts";
 export { escapeXml, FONT_FAMILY, svgDocument, type SvgRenderOptions, svgToPng, textWidth } from "./svg.ts";
 export {
-  RectifiedFlowSampler,
+  createSampler,
+  type GuidanceInterval,
+  type RoutingDivergence,
+  type Sampler,
   SAMPLER_METHODS,
   type SampleRequest,
   type SamplerMethod,
   type SamplerOptions,
+  type Samples,
+  type StepDivergence,
 } from "./sampler.ts";
 export { classGrid, type ClassSampleOptions, sampleClasses } from "./sample.ts";
 export {
@@ -27,3 +32,5 @@ export {
   runParity,
   type ToleranceName,
 } from "./parity/mod.ts";
+export * from "./metrics/mod.ts";
+export * from "./numpy/mod.ts";

@@ -5,7 +5,7 @@ import type { Parameter } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import { imageGrid } from "./image_grid.ts";
-import { RectifiedFlowSampler, type SamplerMethod } from "./sampler.ts";
+import { createSampler, type GuidanceInterval, type SamplerMethod, type Samples } from "./sampler.ts";
 
 /** Stream of the generator that starting noise comes from. */
 const NOISE_STREAM = 3;
@@ -19,18 +19,24 @@ export interface ClassSampleOptions {
   readonly classes: readonly number[];
   /** Images of each class. */
   readonly perClass: number;
-  /** Steps from noise to image. */
+  /** Steps from noise to image; `dopri5` chooses its own. */
   readonly steps: number;
   /** How the path is integrated. */
   readonly method: SamplerMethod;
   /** Classifier-free guidance scale; 1 is none. */
   readonly guidance: number;
+  /** Times that guidance is on; always where absent. */
+  readonly interval?: GuidanceInterval;
+  /** Whether to measure how differently the two passes of guidance are routed; not with `dopri5`. */
+  readonly divergence?: boolean;
   /** Seed of the starting noise. */
   readonly seed: number;
   /** Weights in place of the model's own. */
   readonly weights?: ReadonlyMap<Parameter, Tensor>;
-  /** Called with finished and total sampler steps. */
+  /** Called with finished and total sampler steps; those of `dopri5` are counted by their times. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Called with every batch: evaluations of the velocity, routing divergence. */
+  readonly onBatch?: (samples: Samples) => void;
 }
 
 /**
@@ -54,18 +60,20 @@ export async function sampleClasses(
   const pixels = channels * size * size;
   const random = new Philox(options.seed, NOISE_STREAM);
   const batch = Math.min(BATCH, labels.length);
-  using sampler = await RectifiedFlowSampler.create(device, model, { ...options, batch });
+  using sampler = await createSampler(device, model, { ...options, batch });
   const images = new Float32Array(labels.length * pixels);
   const batches = Math.ceil(labels.length / batch);
   for (let b = 0; b < batches; b++) {
     // The last batch starts early enough to be full; images sampled twice are equal.
     const from = Math.min(b * batch, labels.length - batch);
-    const result = await sampler.sample({
+    const samples = await sampler.sample({
       labels: Int32Array.from(labels.slice(from, from + batch)),
       noise: random.normals(batch * pixels, from * pixels),
-      onStep: (done) => options.onProgress?.(b * options.steps + done, batches * options.steps),
+      onStep: (_done, _state, t) =>
+        options.onProgress?.(Math.round((b + t) * options.steps), batches * options.steps),
     });
-    images.set(result, from * pixels);
+    images.set(samples.images, from * pixels);
+    options.onBatch?.(samples);
   }
   return images;
 }

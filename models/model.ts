@@ -28,8 +28,11 @@ export interface ModelOutput {
 export interface BaseModelConfig {
   /** Height and width of the input, in latent or image pixels. */
   readonly input_size: number;
+  /** Side of a square patch; a patch is a token. */
   readonly patch_size: number;
+  /** Channels of the input. */
   readonly in_channels: number;
+  /** Classes, without the null class. */
   readonly num_classes: number;
   /** Probability of training on the null class. */
   readonly class_dropout_prob: number;
@@ -37,13 +40,21 @@ export interface BaseModelConfig {
 
 /** A network that training, sampling and checkpoints can use without knowing which it is. */
 export interface DiffusionModel {
+  /** What it was made from; families add sections of their own. */
   readonly config: { readonly family: string; readonly model: BaseModelConfig };
   /** All parameters, declared; they have memory after `params.allocate`. */
   readonly params: ParamStore;
   /** What the network predicts, and from where to where. */
   readonly objective: Objective;
+  /**
+   * Whether what an image gets depends on the others of its batch. The conditional and the unconditional pass of a
+   * guided sampler are then run apart.
+   */
+  readonly couplesBatch?: boolean;
 
   /**
+   * Runs the network.
+   *
    * @param x noisy images, `f32[B, C, H, W]`
    * @param t times in [0, 1], 0 being noise, `f32[B]`
    * @param y labels, `i32[B]`, `num_classes` being the null class

@@ -1,15 +1,20 @@
-import { openSafetensors, type SafetensorsFile } from "../engine/checkpoint/safetensors.ts";
+import { fetchFromHub, isHubPath } from "../engine/checkpoint/hub.ts";
+import { openTensorFile, type TensorFile } from "../engine/checkpoint/tensor_file.ts";
 import type { HostArray } from "../engine/core/dtype.ts";
 import { CheckpointError } from "../engine/core/errors.ts";
 import type { ParamStore } from "../engine/params/param_store.ts";
-import { FAMILY_NAMES, type ModelConfig, validateModel } from "./create.ts";
+import { aboutFile, modelConfigOf, parseJson, recogniseFile } from "./about.ts";
+import type { ModelConfig } from "./create.ts";
+import { weightSections } from "./sections.ts";
 
-/** An open checkpoint and the model that it says it holds. */
+/** An open checkpoint and the model that it holds. */
 export interface ModelCheckpoint extends Disposable {
   /** The open file. */
-  readonly file: SafetensorsFile;
+  readonly file: TensorFile;
   /** The model that it holds. */
   readonly config: ModelConfig;
+  /** The preset that it was taken for by names and shapes, where the file does not tell by itself. */
+  readonly recognised?: string;
   /** Names of the classes, where the file tells. */
   readonly classNames: readonly string[];
   /** Finished optimizer steps, where the file tells. */
@@ -17,30 +22,26 @@ export interface ModelCheckpoint extends Disposable {
 }
 
 /**
- * Opens a checkpoint that was written by `train`.
+ * Opens a checkpoint: one that was written by `train`, a safetensors file of bare `state_dict` names, a PyTorch file
+ * (`.pt`, `.pth`) in the layouts of the reference, or `hub:OWNER/REPO/FILE`, any of these from the Hugging Face hub.
  *
- * @throws {CheckpointError} when the file is broken or does not say which model it holds
+ * @throws {CheckpointError} when the file is broken or hostile, the hub cannot be reached, or names and shapes do not tell
+ *   which model it holds
  */
 export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint> {
-  const file = await openSafetensors(path);
+  const file = await openTensorFile(isHubPath(path) ? await fetchFromHub(path) : path);
   try {
-    const { config, dataset, step } = file.metadata;
-    if (config === undefined) {
-      throw new CheckpointError(`Cannot use ${path}: its metadata has no "config" that names the model`);
-    }
-    const parsed = parse(path, config) as ModelConfig;
-    if (!FAMILY_NAMES.includes(parsed.family) || !parsed.model) {
-      throw new CheckpointError(
-        `Cannot use ${path}: wanted a model of ${FAMILY_NAMES.join(", ")}, got "${parsed.family}"`,
-      );
-    }
-    validateModel(parsed);
+    const { config, dataset, step } = aboutFile(file).metadata;
+    const { config: model, preset } = config === undefined
+      ? recogniseFile(file)
+      : { config: modelConfigOf(file.path, config), preset: undefined };
     const classNames = dataset === undefined
       ? []
-      : (parse(path, dataset) as { classNames: string[] }).classNames;
+      : (parseJson(file.path, dataset) as { classNames: string[] }).classNames;
     return {
       file,
-      config: parsed,
+      config: model,
+      ...preset !== undefined && { recognised: preset },
       classNames,
       step: step === undefined ? undefined : Number(step),
       [Symbol.dispose]: () => file[Symbol.dispose](),
@@ -51,40 +52,55 @@ export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint
   }
 }
 
-function parse(path: string, json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new CheckpointError(`Cannot use ${path}: its metadata is broken`, { cause });
-  }
-}
-
 const FLOATS = ["F32", "F16", "BF16", "F64"];
 
+/** Which weights of a training checkpoint: the average, the second average, or the weights of the last step. */
+export type WeightsName = "ema" | "ema2" | "last";
+
+/** Names that `--weights` takes. */
+export const WEIGHTS_NAMES: readonly WeightsName[] = ["ema", "ema2", "last"];
+
 /**
- * Loads weights: a training checkpoint's average (`ema.`) or its last weights (`model.`), or a file of bare
- * `state_dict` names.
+ * Loads weights: a checkpoint's average, second average or last weights in any of the layouts of `weightSections()`, or a
+ * file of bare `state_dict` names. A checkpoint without the first average gives its last weights; buffers that were not averaged are
+ * those of the last step.
  *
- * @param average whether to take the average where there is one
- * @throws {CheckpointError} listing missing, unexpected and misshapen names
+ * @throws {CheckpointError} listing missing, unexpected and misshapen names, or when there is no second average
  */
 export async function loadWeights(
-  file: SafetensorsFile,
+  file: TensorFile,
   params: ParamStore,
-  average: boolean,
+  weights: WeightsName,
 ): Promise<void> {
-  const names = [...file.tensors.keys()];
-  const has = (prefix: string) => names.some((name) => name.startsWith(prefix));
-  const prefix = !has("model.") ? "" : average && has("ema.") ? "ema." : "model.";
-  const own = names.filter((name) => name.startsWith(prefix));
-  const shapes = new Map(own.map((name) => [name.slice(prefix.length), file.tensors.get(name)!.shape]));
+  const places = placesOf(file, params, weights);
+  const shapes = new Map([...places].map(([name, place]) => [name, file.tensors.get(place)!.shape]));
   await params.load(shapes, async (name) => {
-    const { dtype } = file.tensors.get(prefix + name)!;
+    const place = places.get(name)!;
+    const { dtype } = file.tensors.get(place)!;
     if (!FLOATS.includes(dtype)) {
-      throw new CheckpointError(
-        `Cannot load ${prefix + name} of ${file.path}: wanted a float dtype, got ${dtype}`,
-      );
+      throw new CheckpointError(`Cannot load ${place} of ${file.path}: wanted a float dtype, got ${dtype}`);
     }
-    return await file.read(prefix + name) as HostArray;
+    return await file.read(place) as HostArray;
   });
+}
+
+/** Where in the file each `state_dict` entry is. */
+function placesOf(file: TensorFile, params: ParamStore, weights: WeightsName): Map<string, string> {
+  const sections = weightSections(file.tensors.keys());
+  const last = sections.get("model");
+  const average = weights === "last" ? undefined : sections.get(weights);
+  if (weights === "ema2" && !average) {
+    throw new CheckpointError(`Cannot use ${file.path} with --weights ema2: it has no second average`);
+  }
+  if (!average && !last) {
+    throw new CheckpointError(
+      `Cannot use ${file.path} with --weights ${weights}: it has only ${[...sections.keys()].join(", ")}`,
+    );
+  }
+  const places = new Map(average ?? last);
+  for (const { name } of params.all.filter(({ kind }) => kind === "buffer")) {
+    const place = last?.get(name);
+    if (place !== undefined && !places.has(name)) places.set(name, place);
+  }
+  return places;
 }

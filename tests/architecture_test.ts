@@ -21,20 +21,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cli": ["cli/", "engine/core/", "@std/"],
   "train": ["engine/", "kernels/", "models/", "train/", "cli/", "eval/mod.ts"],
   "eval": ["engine/", "kernels/", "models/", "eval/", "cli/"],
-  "bench": ["engine/", "kernels/", "models/", "bench/", "cli/"],
+  "bench": ["engine/", "kernels/", "models/", "train/", "bench/", "cli/"],
+  "docs": ["engine/", "kernels/", "models/", "train/", "eval/", "cli/"],
   "std": ["std/", "node:"],
   "mod.ts": ["engine/mod.ts", "kernels/mod.ts", "models/mod.ts", "train/mod.ts", "eval/mod.ts"],
 };
 
 /** Packages that are not the engine's business. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
+  "engine": /^(?:@huggingface\/hub|@zip\.js\/)/,
   "train": /^(?:@std\/|node:|echarts|fastest-levenshtein|js-yaml|pica)/,
-  "eval": /^(?:@std\/|node:|@resvg\/|dejavu-fonts-ttf|pngjs)/,
+  "eval": /^(?:@std\/|node:|@resvg\/|@zip\.js\/|dejavu-fonts-ttf|ml-matrix|pngjs)/,
 };
 
-/** Parity runs the reference's optimizer trajectories, and holds the optimizer of `train` against them. */
+/** Parity runs the reference's optimizer trajectories and rates, and holds those of `train` against them. */
 const EXCEPTIONS: readonly { from: RegExp; to: string }[] = [
   { from: /^eval\/parity\//, to: "train/optimizer.ts" },
+  { from: /^eval\/parity\//, to: "train/schedule.ts" },
 ];
 
 const sources = filesBelow().filter((path) => path.endsWith(".ts"));

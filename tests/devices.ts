@@ -5,6 +5,8 @@
  * tested. Naming `webgpu` where there is no adapter is an error, so that a run that must not skip cannot skip. A
  * test that cannot run is registered as ignored: the runner prints its name and counts it.
  *
+ * `TESSERA_TEST_GPU` says who implements WebGPU, as `--gpu` does: `dawn` runs the tests through Dawn (`--allow-ffi`).
+ *
  * @module
  */
 import { ConfigError, DeviceError } from "../engine/core/errors.ts";
@@ -18,6 +20,9 @@ const KINDS: readonly DeviceKind[] = ["reference", "cpu", "webgpu"];
 
 /** Name of the environment variable. */
 export const VARIABLE = "TESSERA_TEST_DEVICES";
+
+/** Who implements WebGPU in this run: `deno` unless told. */
+export const TEST_GPU: string | undefined = Deno.env.get("TESSERA_TEST_GPU") || undefined;
 
 const chosen = await chooseDevices(Deno.env.get(VARIABLE));
 
@@ -36,7 +41,7 @@ export const available: Readonly<Record<DeviceKind, boolean>> = {
  */
 export async function chooseDevices(
   list: string | undefined,
-  probe: () => Promise<unknown> = probeAdapter,
+  probe: () => Promise<unknown> = () => probeAdapter(TEST_GPU),
 ): Promise<readonly DeviceKind[]> {
   const names = (list ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
   const unknown = names.find((name) => !KINDS.includes(name as DeviceKind));
@@ -71,7 +76,8 @@ const opened = new Map<DeviceKind, Promise<Device>>();
 /** One device of a kind, shared by all tests of a file. */
 export function sharedDevice(kind: DeviceKind): Promise<Device> {
   let device = opened.get(kind);
-  if (!device) opened.set(kind, device = openDevice(kind));
+  const options = kind === "webgpu" ? { gpu: TEST_GPU } : {};
+  if (!device) opened.set(kind, device = openDevice(kind, options));
   return device;
 }
 
@@ -98,7 +104,7 @@ export function webgpuTest(name: string, body: (backend: WebGpuBackend) => Promi
     name: `${name} [webgpu]`,
     ignore: !available.webgpu,
     fn: async () => {
-      const backend = await WebGpuBackend.create();
+      const backend = await WebGpuBackend.create({ gpu: TEST_GPU });
       try {
         await body(backend);
       } finally {

@@ -13,6 +13,7 @@ export const COMMAND: Command = {
   positional: "[FILE_OR_DIR...]",
   flags: [
     { name: "device", value: "NAME", help: "cpu, webgpu or all; one that is named must not be missing" },
+    { name: "gpu", value: "NAME", help: "who implements WebGPU: deno, dawn or dawn:NAME (default deno)" },
     { name: "filter", value: "TEXT", help: "only tests whose name holds TEXT, or matches it as /PATTERN/" },
   ],
 };
@@ -38,8 +39,9 @@ function permissions(): string[] {
   return [
     "--allow-read",
     "--allow-write",
-    "--allow-env=TESSERA_TEST_DEVICES,TESSERA_KERNELS",
+    "--allow-env=TESSERA_TEST_DEVICES,TESSERA_TEST_GPU,TESSERA_KERNELS",
     "--allow-sys=cpus,systemMemoryInfo",
+    "--allow-ffi",
     `--allow-run=${Deno.execPath()}`,
   ];
 }
@@ -51,16 +53,19 @@ export function main(args: readonly string[]): Promise<number> {
 
 async function runTests(line: CommandLine): Promise<number> {
   const filter = line.text("filter");
+  const gpu = line.text("gpu");
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
       "--doc",
       ...permissions(),
+      ...gpu === undefined ? [] : ["--allow-ffi"],
       ...filter === undefined ? [] : [`--filter=${filter}`],
       ...line.positional,
     ],
     env: {
       [VARIABLE]: devicesOf(line.text("device")),
+      ...gpu === undefined ? {} : { TESSERA_TEST_GPU: gpu },
       ...Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {},
     },
     stdout: "piped",

@@ -47,6 +47,8 @@ function sectionsOf(params: ParamStore, optimizer: AdamW): Section[] {
     push("model", parameter.tensor);
     const average = optimizer.ema.get(parameter);
     if (average) push("ema", average);
+    const second = optimizer.ema2.get(parameter);
+    if (second) push("ema2", second);
     const state = optimizer.states.get(parameter);
     if (!state) continue;
     const small = (shape: Shape, size: number) =>
@@ -60,7 +62,7 @@ function sectionsOf(params: ParamStore, optimizer: AdamW): Section[] {
 }
 
 /**
- * Writes weights, average, moments, step counters and configuration; the file appears whole or not at all.
+ * Writes weights, averages, moments, step counters and configuration; the file appears whole or not at all.
  *
  * @throws {CheckpointError} when the file cannot be written; an older file then stays as it is
  */

@@ -6,7 +6,7 @@
 import { dump } from "js-yaml";
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
 import { ConfigError, DataError } from "../engine/core/errors.ts";
-import { describeModel, type ModelInfo, type ParameterGroup } from "../models/dsmoe/info.ts";
+import { describeModel, type ModelInfo, type ParameterGroup } from "../models/info.ts";
 import type { TrainConfig } from "./config.ts";
 import { emojiSource, folderSource, type ImageSource } from "./dataset/mod.ts";
 import { freshConfig } from "./main.ts";

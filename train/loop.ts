@@ -86,9 +86,13 @@ export class Trainer implements Disposable {
 
   /** One optimizer step, number `step` from 0. */
   async takeStep(step: number): Promise<void> {
-    this.step.write(step, this.#batches(step));
+    this.step.write(step, this.#rate(step), this.#batches(step));
     if (this.#program) this.#program.run();
     else await checkFinite(this.device, () => this.step.body());
+  }
+
+  #rate(step: number): number {
+    return learningRate(this.config, step, this.dataset.count);
   }
 
   #batches(step: number): HostBatch[] {
@@ -107,7 +111,7 @@ export class Trainer implements Disposable {
     const bad = rows.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
     if (bad < 0) return;
     const step = first + bad;
-    this.step.write(step, this.#batches(step));
+    this.step.write(step, this.#rate(step), this.#batches(step));
     try {
       await checkFinite(this.device, () => this.step.body());
     } catch (error) {
@@ -126,7 +130,7 @@ export class Trainer implements Disposable {
       step: done,
       loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
       losses,
-      lr: learningRate(optim, done - 1),
+      lr: this.#rate(done - 1),
       grad_norm: rows[rows.length - 1].gradNorm,
       images_per_second: rows.length * train.batch_size * optim.accumulation / seconds,
       experts: expertLoads(this.step.routed, rows),

@@ -1,5 +1,5 @@
 import { DataError } from "../engine/core/errors.ts";
-import { FONT_FAMILY, svgToPng } from "../eval/mod.ts";
+import { CHART_COLORS, frame, renderChart, valueAxis } from "./chart.ts";
 
 /** One point of a training curve. */
 export interface LossRecord {
@@ -29,18 +29,7 @@ export interface LossPlotOptions {
 
 type Point = [step: number, value: number];
 
-/**
- * The drawing is made at this fraction of the picture's size and enlarged, which sets the size of its text.
- */
-const ZOOM = 2;
-const COLORS = {
-  raw: "#b9cdf2",
-  smooth: "#1d4ed8",
-  rate: "#d97706",
-  text: "#1f2937",
-  faint: "#6b7280",
-  grid: "#e5e7eb",
-} as const;
+const COLORS = { raw: "#b9cdf2", smooth: "#1d4ed8", rate: "#d97706" } as const;
 
 /**
  * Draws a training curve: loss against step as a thin line, its moving average as a thick one, and the
@@ -57,17 +46,7 @@ export async function lossPlot(
   if (usable.length === 0) {
     throw new DataError(`Cannot plot the loss: a finite value wanted, got none in ${records.length} records`);
   }
-  // Loaded only when a plot is drawn; the bundle, unlike the package's entry, asks for no environment
-  // variable.
-  // @ts-types="npm:echarts@6.1.0"
-  const echarts = await import("echarts/dist/echarts.esm.min.mjs");
-  const { width = 1600, height = 900 } = options;
-  const size = { width: width / ZOOM, height: height / ZOOM };
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, ...size });
-  chart.setOption(chartOption(usable, options));
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return await svgToPng(svg, { zoom: ZOOM });
+  return await renderChart(chartOption(usable, options), options);
 }
 
 /**
@@ -93,57 +72,14 @@ function chartOption(records: readonly LossRecord[], options: LossPlotOptions): 
   const rates = records.flatMap(({ step, lr }): Point[] => lr === undefined ? [] : [[step, lr]]);
   const withRate = options.showLearningRate === true && rates.length > 0;
   return {
-    animation: false,
-    backgroundColor: "#ffffff",
-    textStyle: { fontFamily: FONT_FAMILY, color: COLORS.text },
-    title: titleOption(options),
-    legend: legendOption(),
-    grid: { left: 72, right: withRate ? 84 : 32, top: options.subtitle ? 76 : 60, bottom: 56 },
+    ...frame(options.title ?? "Training loss", options.subtitle, withRate ? 84 : 32),
     xAxis: stepAxis(records),
-    yAxis: [{ ...axis("Loss", 48), scale: true }, ...(withRate ? [rateAxis()] : [])],
+    yAxis: [{ ...valueAxis("Loss", 48), scale: true }, ...(withRate ? [rateAxis()] : [])],
     series: [
       line("Loss", raw, COLORS.raw, 1),
       line("Moving average", averages.map((value, i): Point => [records[i].step, value]), COLORS.smooth, 2.5),
       ...(withRate ? [{ ...line("Learning rate", rates, COLORS.rate, 1.5), yAxisIndex: 1 }] : []),
     ],
-  };
-}
-
-function titleOption({ title = "Training loss", subtitle }: LossPlotOptions): Record<string, unknown> {
-  return {
-    text: title,
-    subtext: subtitle ?? "",
-    left: 24,
-    top: 14,
-    textStyle: { fontSize: 18, fontWeight: "bold", color: COLORS.text },
-    subtextStyle: { fontSize: 12, color: COLORS.faint },
-  };
-}
-
-function legendOption(): Record<string, unknown> {
-  return {
-    right: 40,
-    top: 18,
-    icon: "rect",
-    itemWidth: 22,
-    itemHeight: 3,
-    // Wide, because the layout measures text as if the font were narrower than it is.
-    itemGap: 36,
-    textStyle: { fontSize: 12, color: COLORS.text },
-  };
-}
-
-function axis(name: string, nameGap: number): Record<string, unknown> {
-  return {
-    type: "value",
-    name,
-    nameLocation: "middle",
-    nameGap,
-    nameTextStyle: { fontSize: 13, color: COLORS.text },
-    axisLine: { show: true, lineStyle: { color: COLORS.faint } },
-    axisTick: { show: true },
-    axisLabel: { fontSize: 12, color: COLORS.faint },
-    splitLine: { lineStyle: { color: COLORS.grid } },
   };
 }
 
@@ -154,7 +90,7 @@ function stepAxis(records: readonly LossRecord[]): Record<string, unknown> {
   // A run counted from its start begins the axis at 0, where round ticks fall; a later part of a run does
   // not.
   return {
-    ...axis("Step", 32),
+    ...valueAxis("Step", 32),
     min: first <= last / 20 || first === last ? 0 : first,
     max: last,
     splitLine: { show: false },
@@ -163,12 +99,12 @@ function stepAxis(records: readonly LossRecord[]): Record<string, unknown> {
 
 function rateAxis(): Record<string, unknown> {
   return {
-    ...axis("Learning rate", 62),
+    ...valueAxis("Learning rate", 62),
     min: 0,
     splitLine: { show: false },
     axisLabel: {
       fontSize: 12,
-      color: COLORS.faint,
+      color: CHART_COLORS.faint,
       formatter: (rate: number) => rate === 0 ? "0" : rate.toExponential(1),
     },
   };

@@ -5,12 +5,19 @@
  */
 import { basename, join } from "@std/path";
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
 import { openSafetensors } from "../engine/checkpoint/safetensors.ts";
 import { CheckpointError, ConfigError } from "../engine/core/errors.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { profileProgram } from "../engine/program/profiler.ts";
 import { checkpointInfo } from "./checkpoint.ts";
-import { CONFIG_SCHEMA, type TrainConfig, trainConfigOf, validateTrainConfig } from "./config.ts";
+import {
+  CONFIG_SCHEMA,
+  type TrainConfig,
+  trainConfigOf,
+  validateTrainConfig,
+  withClasses,
+} from "./config.ts";
 import { applyOverrides, fieldNames, mergeConfig, readConfigFile } from "./config_file.ts";
 import type { Trainer } from "./loop.ts";
 import { formatDuration, ProgressLine, progressText } from "./progress.ts";
@@ -30,7 +37,7 @@ export const COMMAND: Command = {
     { name: "resume", value: "DIR", help: "continue the run in this folder" },
     { name: "steps", value: "N", help: "optimizer steps in all" },
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
-    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    ...DEVICE_FLAGS,
     { name: "eager", help: "run kernel by kernel with a NaN check after each" },
     { name: "profile", help: "after the run, print where a step's time goes" },
     { name: "trace", value: "FILE.json", help: "write one step as a Chrome trace" },
@@ -48,8 +55,8 @@ async function start(line: CommandLine): Promise<void> {
   const out = resume ?? line.text("out") ?? join("runs", (line.text("preset") ?? "dsmoe-nano").toLowerCase());
   const profiled = profiling(line);
   const { config: fitted, dataset } = await openTrainingData(config, { onWarning: say });
-  using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
-  say(await describeDevice(device, line.text("device")));
+  using device = await openDevice(line.text("device"), deviceOptions(line));
+  say(await describeDevice(device, line.text("device"), deviceOptions(line)));
   say(`data: ${dataset.count} images of ${dataset.classNames.length} classes from ${dataset.location}`);
   const progress = new ProgressLine();
   using interrupt = new Interrupt(() => say("\nstopping after this step"));
@@ -118,7 +125,7 @@ async function resumedConfig(line: CommandLine, folder: string): Promise<TrainCo
     : own;
   const wanted = applyFlags(line, base);
   // The number of classes came from the images, not from the user.
-  const asked = { ...wanted, model: { ...wanted.model, num_classes: own.model.num_classes } };
+  const asked = withClasses(wanted, own.model.num_classes);
   const changed = fieldNames(own).filter((name) => field(own, name) !== field(asked, name));
   const refused = changed.filter((name) => !MAY_CHANGE.includes(name));
   if (refused.length > 0) {

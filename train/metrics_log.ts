@@ -8,6 +8,12 @@ export interface ExpertLoad {
   readonly cv: number;
   /** Share of the tokens that the busiest expert got; 1 / E is perfect balance. */
   readonly max_share: number;
+  /** Entropy of the shares over ln E: 1 is perfect balance, 0 is one expert for all tokens. */
+  readonly entropy: number;
+  /** Experts that got no token at all. */
+  readonly dead: number;
+  /** Share of the tokens that each expert got; they add up to 1. */
+  readonly shares: readonly number[];
 }
 
 /** One line of `metrics.jsonl`: the steps since the line before. */
@@ -59,11 +65,29 @@ function countsOf(layers: readonly RoutedLayer[], row: readonly number[]): numbe
 /** Balance of every layer over some steps. */
 export function expertLoads(layers: readonly RoutedLayer[], rows: readonly StepRow[]): ExpertLoad[] {
   return layers.map(({ path: layer }, l) => {
-    const total = rows[0].counts[l].map((_, e) => rows.reduce((sum, row) => sum + row.counts[l][e], 0));
-    const mean = total.reduce((sum, count) => sum + count, 0) / total.length;
-    const variance = total.reduce((sum, count) => sum + (count - mean) ** 2, 0) / total.length;
-    return { layer, cv: Math.sqrt(variance) / mean, max_share: Math.max(...total) / (mean * total.length) };
+    const counts = rows[0].counts[l].map((_, e) => rows.reduce((sum, row) => sum + row.counts[l][e], 0));
+    return { layer, ...balanceOf(counts) };
   });
+}
+
+/**
+ * How evenly tokens are spread over experts. Where there is no token at all, every share is 0.
+ *
+ * @param counts tokens of each expert
+ */
+export function balanceOf(counts: readonly number[]): Omit<ExpertLoad, "layer"> {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const shares = counts.map((count) => total > 0 ? count / total : 0);
+  const even = 1 / counts.length;
+  const variance = shares.reduce((sum, share) => sum + (share - even) ** 2, 0) * even;
+  const entropy = shares.reduce((sum, share) => share > 0 ? sum - share * Math.log(share) : sum, 0);
+  return {
+    cv: Math.sqrt(variance) / even,
+    max_share: Math.max(...shares),
+    entropy: counts.length > 1 ? entropy / Math.log(counts.length) : 1,
+    dead: counts.filter((count) => count === 0).length,
+    shares,
+  };
 }
 
 /** `metrics.jsonl`: one JSON object a line, flushed with every line. */

@@ -20,6 +20,7 @@ export {
   type RunConfig,
   type TrainConfig,
   trainConfigOf,
+  type TrainSections,
   validateTrainConfig,
 } from "./config.ts";
 export {
@@ -31,11 +32,13 @@ export {
   readConfigFile,
 } from "./config_file.ts";
 export * from "./dataset/mod.ts";
+export { balancePlot, type BalancePlotOptions, type BalanceSeries, worstLoadRatio } from "./balance_plot.ts";
+export type { ChartSize } from "./chart.ts";
 export { type LoopEvents, Trainer } from "./loop.ts";
 export { lossPlot, type LossPlotOptions, type LossRecord } from "./loss_plot.ts";
-export { type ExpertLoad, type MetricsRecord, readMetrics } from "./metrics_log.ts";
-export { AdamW, type AdamwOptions, type UpdateResult } from "./optimizer.ts";
+export { balanceOf, type ExpertLoad, type MetricsRecord, readMetrics } from "./metrics_log.ts";
+export { AdamW, type AdamwOptions, type UpdateResult, weightDecayGroups } from "./optimizer.ts";
 export { quickstart, type QuickstartResult } from "./quickstart.ts";
 export { openTrainingData, RUN_FILES, train, type TrainOptions, type TrainResult } from "./run.ts";
-export { learningRate } from "./schedule.ts";
-export { type HostBatch, TrainStep } from "./step.ts";
+export { learningRate, peakRate, rateAtEpoch, type RateSchedule, stepsPerEpoch } from "./schedule.ts";
+export { type HostBatch, type RoutedLayer, TrainStep } from "./step.ts";

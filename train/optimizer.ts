@@ -19,8 +19,23 @@ export interface AdamwOptions {
   readonly weightDecay: number | ((parameter: Parameter) => number);
   /** Null for no average. */
   readonly emaDecay: number | null;
+  /** Decay of a second average; null, or absent, for none. */
+  readonly emaDecay2?: number | null;
+  /** Whether the averages hold buffers too (behaviour 40), or parameters only (behaviour 31); true where absent. */
+  readonly emaBuffers?: boolean;
   /** Largest global gradient norm; null for no clipping. */
   readonly clipNorm: number | null;
+}
+
+/**
+ * The decay of each parameter where biases and norms are left out: 0 for one-dimensional tensors and names that end in
+ * `.bias`, `decay` for all else, tables and routers included (behaviour 32). A stack of experts counts as one of them.
+ */
+export function weightDecayGroups(decay: number): (parameter: Parameter) => number {
+  return (parameter) => {
+    const [{ shape }] = parameter.entries();
+    return shape.length === 1 || parameter.name.endsWith(".bias") ? 0 : decay;
+  };
 }
 
 /** What one update did: gradient norm before clipping `f32[1]`, and the gate, -1 where the step was skipped. */
@@ -40,8 +55,10 @@ export interface UpdateResult {
 export class AdamW implements Disposable {
   /** Moments, averages and step counters of what is trained. */
   readonly states: ReadonlyMap<Parameter, AdamwState>;
-  /** Averages of everything in the store: parameters, frozen parameters and buffers (behaviour 40). */
+  /** Averages of parameters, frozen ones too, and of buffers where they are averaged; empty where there is none. */
   readonly ema: ReadonlyMap<Parameter, Tensor>;
+  /** The same with the second decay. */
+  readonly ema2: ReadonlyMap<Parameter, Tensor>;
   readonly #halted: Tensor;
 
   /** Allocates the state; the parameters must be in memory. */
@@ -50,16 +67,18 @@ export class AdamW implements Disposable {
     private readonly params: ParamStore,
     private readonly options: AdamwOptions,
   ) {
-    this.ema = new Map(
-      options.emaDecay === null ? [] : params.all.map((p) => [p, device.persistent(p.spec)]),
-    );
+    const averaged = params.all.filter(({ kind }) => kind !== "buffer" || options.emaBuffers !== false);
+    const averages = (decay: number | null | undefined) =>
+      new Map(typeof decay === "number" ? averaged.map((p) => [p, device.persistent(p.spec)]) : []);
+    this.ema = averages(options.emaDecay);
+    this.ema2 = averages(options.emaDecay2);
     this.states = new Map(params.trainable.map((p) => [p, this.#stateOf(p)]));
     this.#halted = device.persistent(u32(1), new Uint32Array(1));
   }
 
-  /** Starts the average as a copy of the present values. */
+  /** Starts the averages as copies of the present values. */
   startEma(): void {
-    for (const [parameter, average] of this.ema) assign(average, parameter.tensor);
+    for (const [parameter, average] of [...this.ema, ...this.ema2]) assign(average, parameter.tensor);
   }
 
   /**
@@ -75,7 +94,7 @@ export class AdamW implements Disposable {
     rate: Tensor,
     routings: readonly Routing[],
   ): UpdateResult {
-    const { emaDecay, clipNorm, weightDecay: decay, ...constants } = this.options;
+    const { beta1, beta2, eps, emaDecay, emaDecay2, clipNorm, weightDecay: decay } = this.options;
     const gradNorm = globalNorm(gradients.filter((gradient) => gradient !== null));
     const gate = clipGate(gradNorm, loss, this.#halted, clipNorm);
     const counts = new Map(routings.map((routing) => [routing.path, routing.counts]));
@@ -87,9 +106,11 @@ export class AdamW implements Disposable {
       const control = { hyper: rate, gate, active };
       this.device.at(parameter.name, () => {
         const weightDecay = typeof decay === "number" ? decay : decay(parameter);
-        const settings = { ...constants, weightDecay, emaDecay: emaDecay ?? undefined };
+        const settings = { beta1, beta2, eps, weightDecay, emaDecay: emaDecay ?? undefined };
         if (gradient) adamw(state, gradient, control, settings);
         else if (state.ema) emaUpdate(state.ema, state.param, gate, emaDecay!);
+        const second = this.ema2.get(parameter);
+        if (second) emaUpdate(second, state.param, gate, emaDecay2!);
       });
     });
     return { gradNorm, gate };
@@ -97,14 +118,14 @@ export class AdamW implements Disposable {
 
   /** Moves the averages of buffers and frozen parameters; after anything that changes a buffer. */
   averageBuffers(gate: Tensor): void {
-    const { emaDecay } = this.options;
-    if (emaDecay === null) return;
+    const { emaDecay, emaDecay2 } = this.options;
     for (const parameter of this.params.all) {
       if (parameter.kind === "trainable") continue;
-      this.device.at(
-        parameter.name,
-        () => emaUpdate(this.ema.get(parameter)!, parameter.tensor, gate, emaDecay),
-      );
+      const [first, second] = [this.ema.get(parameter), this.ema2.get(parameter)];
+      this.device.at(parameter.name, () => {
+        if (first) emaUpdate(first, parameter.tensor, gate, emaDecay!);
+        if (second) emaUpdate(second, parameter.tensor, gate, emaDecay2!);
+      });
     }
   }
 
@@ -124,6 +145,7 @@ export class AdamW implements Disposable {
   /** Releases moments and averages; the parameters belong to their store. */
   [Symbol.dispose](): void {
     const own = [...this.states.values()].flatMap(({ m, v, steps, correction }) => [m, v, steps, correction]);
-    for (const tensor of [...own, ...this.ema.values(), this.#halted]) this.device.release(tensor);
+    const averages = [...this.ema.values(), ...this.ema2.values()];
+    for (const tensor of [...own, ...averages, this.#halted]) this.device.release(tensor);
   }
 }

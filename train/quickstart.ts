@@ -5,6 +5,7 @@
  */
 import { join } from "@std/path";
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
 import type { Device } from "../engine/device/device.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { classGrid, sampleClasses } from "../eval/mod.ts";
@@ -24,7 +25,7 @@ export const COMMAND: Command = {
   flags: [
     { name: "minutes", value: "M", help: "how long to train (default 2)" },
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
-    { name: "threads", value: "N", help: "threads of the cpu device (default: all cores)" },
+    ...DEVICE_FLAGS,
     { name: "out", value: "DIR", help: "folder of the run (default runs/quickstart)" },
   ],
 };
@@ -51,8 +52,8 @@ export interface QuickstartResult {
 export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
     const out = line.text("out") ?? join("runs", "quickstart");
-    using device = await openDevice(line.text("device"), { threads: line.number("threads", 1, true) });
-    say(await describeDevice(device, line.text("device")));
+    using device = await openDevice(line.text("device"), deviceOptions(line));
+    say(await describeDevice(device, line.text("device"), deviceOptions(line)));
     const result = await quickstart(device, out, line.number("minutes", 0.01) ?? 2);
     say(
       `${result.steps} steps, mean loss ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}, ` +
@@ -110,7 +111,7 @@ async function drawSamples(
   const model = createModel(checkpoint.config);
   using params = model.params;
   params.allocate(device);
-  await loadWeights(checkpoint.file, params, true);
+  await loadWeights(checkpoint.file, params, "ema");
   const { classNames, step, config } = checkpoint;
   const images = await sampleClasses(device, model, {
     ...SAMPLER,

@@ -5,7 +5,7 @@ import type { Device } from "../engine/device/device.ts";
 import { classGrid, sampleClasses } from "../eval/mod.ts";
 import { createModel } from "../models/create.ts";
 import { checkpointInfo, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { type TrainConfig, validateTrainConfig } from "./config.ts";
+import { type TrainConfig, validateTrainConfig, withClasses } from "./config.ts";
 import { type ImageDataset, openDataset } from "./dataset/mod.ts";
 import { Trainer } from "./loop.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics_log.ts";
@@ -73,7 +73,7 @@ export async function openTrainingData(
         `images, as in --model.in_channels=${dataset.channels}`,
     );
   }
-  const fitted = { ...config, model: { ...config.model, num_classes: dataset.classNames.length } };
+  const fitted = withClasses(config, dataset.classNames.length);
   validateTrainConfig(fitted);
   return { config: fitted, dataset };
 }

@@ -11,10 +11,10 @@ import { updateBalanceBias } from "../kernels/moe/balance/mod.ts";
 import { randomNormal, randomUniform } from "../kernels/random/mod.ts";
 import { reshape } from "../kernels/reshape/mod.ts";
 import type { DiffusionModel } from "../models/model.ts";
+import { moveBuffers } from "../models/moe/moving_buffer.ts";
 import type { Routing } from "../models/moe/sparse_moe.ts";
 import type { TrainConfig } from "./config.ts";
-import { AdamW } from "./optimizer.ts";
-import { learningRate } from "./schedule.ts";
+import { AdamW, weightDecayGroups } from "./optimizer.ts";
 import { STREAM, STREAMS } from "./streams.ts";
 
 /** Images and labels of one forward pass, in host memory. */
@@ -27,7 +27,9 @@ export interface HostBatch {
 
 /** A MoE layer: its path, and how many experts it routes to. */
 export interface RoutedLayer {
+  /** As in `blocks.1.mlp`. */
   readonly path: string;
+  /** Number of experts. */
   readonly experts: number;
 }
 
@@ -72,8 +74,10 @@ export class TrainStep {
       beta1: optim.beta1,
       beta2: optim.beta2,
       eps: optim.eps,
-      weightDecay: optim.weight_decay,
-      emaDecay: optim.ema_decay,
+      weightDecay: optim.weight_decay_groups ? weightDecayGroups(optim.weight_decay) : optim.weight_decay,
+      emaDecay: optim.ema_decay > 0 ? optim.ema_decay : null,
+      emaDecay2: optim.ema_decay2 > 0 ? optim.ema_decay2 : null,
+      emaBuffers: optim.ema_buffers,
       clipNorm: optim.clip_grad_norm > 0 ? optim.clip_grad_norm : null,
     });
     const { in_channels: channels, input_size: size, class_dropout_prob, num_classes } = config.model;
@@ -91,10 +95,10 @@ export class TrainStep {
   }
 
   /** Writes what changes from step to step: images, labels, seed, step number and learning rate. */
-  write(step: number, batches: readonly HostBatch[]): void {
+  write(step: number, rate: number, batches: readonly HostBatch[]): void {
     const [low, high] = seedWords(this.config.train.seed);
     this.#random.write(Uint32Array.of(low, high, step));
-    this.#rate.write(Float32Array.of(learningRate(this.config.optim, step)));
+    this.#rate.write(Float32Array.of(rate));
     batches.forEach(({ x, y }, i) => {
       this.#batches[i].x.write(x);
       this.#batches[i].y.write(y);
@@ -142,10 +146,11 @@ export class TrainStep {
 
   #update(loss: Tensor, gradients: readonly (Tensor | null)[], routings: readonly Routing[]): void {
     const { gradNorm, gate } = this.optimizer.step(gradients, loss, this.#rate, routings);
-    const { balance_rate: rate } = this.config.moe;
+    const rate = balanceRateOf(this.config);
     for (const { path, bias, counts } of routings) {
       if (bias && rate > 0) this.device.at(path, () => updateBalanceBias(bias, counts, gate, rate));
     }
+    moveBuffers(routings, gate);
     this.optimizer.averageBuffers(gate);
     logRow(this.ring, this.#random, 0, reshape(loss, [1]));
     logRow(this.ring, this.#random, 1, gradNorm);
@@ -157,6 +162,12 @@ export class TrainStep {
   }
 }
 
+/** Step of the balance bias; 0 for a model that has none. */
+function balanceRateOf(config: TrainConfig): number {
+  const { moe } = config as { readonly moe?: { readonly balance_rate?: number } };
+  return moe?.balance_rate ?? 0;
+}
+
 /** The layers whose experts train only with their tokens, in order of declaration. */
 function routedLayers(params: ParamStore): RoutedLayer[] {
   const layers = new Map<string, number>();
@@ -166,10 +177,14 @@ function routedLayers(params: ParamStore): RoutedLayer[] {
   return [...layers].map(([path, experts]) => ({ path, experts }));
 }
 
-/** The routing of an update: every layer's token counts, added up over the micro-batches. */
+/** The routing of an update: every layer's token counts, added up over the micro-batches, and all buffers' moves. */
 function totalRoutings(batches: readonly (readonly Routing[])[]): Routing[] {
   return batches[0].map((routing, layer) => ({
     ...routing,
     counts: batches.map((routings) => routings[layer].counts).reduce((sum, counts) => addCounts(sum, counts)),
+    moving: routing.moving && {
+      ...routing.moving,
+      values: batches.flatMap((routings) => routings[layer].moving!.values),
+    },
   }));
 }

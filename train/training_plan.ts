@@ -91,7 +91,7 @@ function memoryOf(
   const weights = params.bytes;
   const gradients = bytes(params.trainable);
   const moments = bytes([...optimizer.states.values()].flatMap(({ m, v }) => [m, v]));
-  const ema = bytes(optimizer.ema.values());
+  const ema = bytes([...optimizer.ema.values(), ...optimizer.ema2.values()]);
   const other = live - weights - moments - ema - planned;
   return { weights, gradients, moments, ema, activations: planned - gradients, other, total: live };
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { CheckpointError } from "../core/errors.ts";
+import type { ByteSource } from "./byte_source.ts";
 import { findDuplicateKey } from "./json_keys.ts";
 
 /** Element types of the format that are recognised. */
@@ -49,6 +50,11 @@ const BYTES: ReadonlyMap<string, number> = new Map(
   ),
 );
 
+/** Bytes of one element. */
+export function bytesOf(dtype: SafetensorsDType): number {
+  return BYTES.get(dtype)!;
+}
+
 /** Bytes of the length field that opens a file. */
 export const LENGTH_BYTES = 8;
 
@@ -73,18 +79,6 @@ export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** The entries of `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** Where bytes come from: a file or memory. */
-export interface ByteSource {
-  /** Names the source in errors. */
-  readonly path: string;
-  /** Bytes in all. */
-  readonly size: number;
-  /** A copy of the bytes `[begin, end)`. */
-  read(begin: number, end: number): Uint8Array<ArrayBuffer>;
-  /** Releases the file. */
-  close(): void;
 }
 
 /**

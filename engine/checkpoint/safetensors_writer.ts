@@ -1,9 +1,21 @@
-import { dirname } from "@std/path";
 import { type DType, dtypeOf, type HostArray } from "../core/dtype.ts";
 import { CheckpointError } from "../core/errors.ts";
-import { sizeOf } from "../core/shape.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import { byteLength, formatSpec, type Spec } from "../core/spec.ts";
-import { LENGTH_BYTES, quote, type SafetensorsDType } from "./safetensors_header.ts";
+import { replaceFile } from "./atomic_file.ts";
+import { bytesOf, LENGTH_BYTES, quote, type SafetensorsDType } from "./safetensors_header.ts";
+
+/** One tensor to write in a dtype that the engine does not have. */
+export interface RawSafetensorsEntry {
+  /** Key in the header; anything but `__metadata__`. */
+  readonly name: string;
+  /** Element type in the file. */
+  readonly dtype: SafetensorsDType;
+  /** Dimensions, outermost first. */
+  readonly shape: Shape;
+  /** Fetches the elements when their turn has come: row-major, little-endian. */
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
+}
 
 /** One tensor to write. */
 export interface SafetensorsEntry {
@@ -20,12 +32,8 @@ const DTYPES: Readonly<Record<DType, SafetensorsDType>> = { f32: "F32", i32: "I3
 /** Data begins at a multiple of this, so that tensors can be mapped into memory. */
 const ALIGNMENT = 8;
 
-const writing = new Set<string>();
-
 /**
- * Writes a safetensors file in one atomic step: to `<path>.tmp`, which is flushed to the disk and then renamed. A
- * file that was at `path` stays whole until it is replaced, whenever the process is stopped. Where writing fails,
- * the temporary file is removed; one that a killed process left is overwritten. Equal arguments give equal bytes.
+ * Writes a safetensors file in one atomic step, see `replaceFile()`. Equal arguments give equal bytes.
  *
  * Entries are fetched and written in order, one in memory at a time.
  *
@@ -34,25 +42,19 @@ const writing = new Set<string>();
  */
 export async function writeSafetensors(
   path: string,
-  entries: readonly SafetensorsEntry[],
+  entries: readonly (SafetensorsEntry | RawSafetensorsEntry)[],
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const header = encodeHeader(path, entries, metadata);
-  if (writing.has(path)) throw new CheckpointError(`Cannot write ${path}: it is being written already`);
-  writing.add(path);
-  try {
-    await replaceFile(path, async (file) => {
-      await writeAll(path, file, header);
-      for (const entry of entries) await writeAll(path, file, await fetchBytes(path, entry));
-    });
-  } finally {
-    writing.delete(path);
-  }
+  await replaceFile(path, async (append) => {
+    await append(header);
+    for (const entry of entries) await append(await fetchBytes(path, entry));
+  });
 }
 
 function encodeHeader(
   path: string,
-  entries: readonly SafetensorsEntry[],
+  entries: readonly (SafetensorsEntry | RawSafetensorsEntry)[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   const names = new Set(["__metadata__"]);
@@ -63,13 +65,15 @@ function encodeHeader(
     members.push(`"__metadata__":{${pairs.join(",")}}`);
   }
   let offset = 0;
-  for (const { name, spec } of entries) {
+  for (const entry of entries) {
+    const { name } = entry;
     if (names.has(name)) {
       throw new CheckpointError(`Cannot write ${path}: the name ${quote(name)} is taken`);
     }
     names.add(name);
-    const end = offset + byteLength(spec);
-    const info = { dtype: DTYPES[spec.dtype], shape: spec.shape, data_offsets: [offset, end] };
+    const { dtype, shape, size } = layoutOf(entry);
+    const end = offset + size;
+    const info = { dtype, shape, data_offsets: [offset, end] };
     members.push(`${JSON.stringify(name)}:${JSON.stringify(info)}`);
     offset = end;
   }
@@ -81,10 +85,32 @@ function encodeHeader(
   return header;
 }
 
+function layoutOf(entry: SafetensorsEntry | RawSafetensorsEntry): {
+  readonly dtype: SafetensorsDType;
+  readonly shape: Shape;
+  readonly size: number;
+} {
+  if ("spec" in entry) {
+    const { spec } = entry;
+    return { dtype: DTYPES[spec.dtype], shape: spec.shape, size: byteLength(spec) };
+  }
+  const { dtype, shape } = entry;
+  return { dtype, shape, size: sizeOf(shape) * bytesOf(dtype) };
+}
+
 async function fetchBytes(
   path: string,
-  { name, spec, data }: SafetensorsEntry,
+  entry: SafetensorsEntry | RawSafetensorsEntry,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (!("spec" in entry)) {
+    const bytes = await entry.bytes();
+    const { size } = layoutOf(entry);
+    if (bytes.length === size) return bytes;
+    throw new CheckpointError(
+      `Cannot write ${path}: tensor ${quote(entry.name)} has ${size} bytes, got ${bytes.length}`,
+    );
+  }
+  const { name, spec, data } = entry;
   const array = typeof data === "function" ? await data() : data;
   if (dtypeOf(array) !== spec.dtype || array.length !== sizeOf(spec.shape)) {
     throw new CheckpointError(
@@ -93,43 +119,4 @@ async function fetchBytes(
     );
   }
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-async function replaceFile(path: string, write: (file: Deno.FsFile) => Promise<void>): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const file = await attempt(path, () => Deno.open(temporary, { write: true, create: true, truncate: true }));
-  try {
-    try {
-      await write(file);
-      await attempt(path, () => file.sync());
-    } finally {
-      file.close();
-    }
-    await attempt(path, () => Deno.rename(temporary, path));
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
-  await attempt(path, () => syncFolder(dirname(path)));
-}
-
-// A rename is on the disk only when its folder is.
-async function syncFolder(folder: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  using handle = await Deno.open(folder);
-  await handle.sync();
-}
-
-async function writeAll(path: string, file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await attempt(path, () => file.write(bytes.subarray(written)));
-  }
-}
-
-async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw new CheckpointError(`Cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }

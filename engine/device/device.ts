@@ -1,9 +1,7 @@
 import { dtypeOf, type HostArray } from "../core/dtype.ts";
-import { withModulePath } from "../core/errors.ts";
-import type { Shape } from "../core/shape.ts";
+import { ShapeError, withModulePath } from "../core/errors.ts";
+import { type Shape, sizeOf } from "../core/shape.ts";
 import { byteLength, makeSpec, type Spec } from "../core/spec.ts";
-import { ShapeError } from "../core/errors.ts";
-import { sizeOf } from "../core/shape.ts";
 import type { Tape } from "../autodiff/tape.ts";
 import type { Kernel } from "../kernel.ts";
 import { EagerExecutor, type Executor } from "../program/executor.ts";

@@ -32,7 +32,7 @@ function planOnCpu(kernel: AnyKernel, inputs: readonly Spec[], attrs: unknown, l
 }
 
 /** The least that every WebGPU adapter offers, so that the plan is one that any adapter could run. */
-const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_LIMITS: Limits = {
   maxComputeWorkgroupsPerDimension: 65535,
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupStorageSize: 16384,

@@ -21,6 +21,10 @@ export interface DeviceChoice {
 export interface DeviceOptions {
   /** Threads of the `cpu` device; all cores unless told. */
   readonly threads?: number;
+  /** Multiplies matrices of the `cpu` device by a library of the system: `auto` or its path. See `docs/blas.md`. */
+  readonly blas?: string;
+  /** Who implements WebGPU for the `webgpu` device: `deno` (the default), `dawn` or `dawn:NAME`. */
+  readonly gpu?: string;
 }
 
 /** Names that `--device` takes. */
@@ -30,14 +34,17 @@ export const DEVICE_NAMES: readonly DeviceName[] = ["auto", "webgpu", "cpu", "re
  * Says which device `name` means here: `auto` takes WebGPU on a hardware adapter, and the CPU device otherwise. A
  * software adapter is used only when `webgpu` is asked for by name.
  *
- * @throws {DeviceError} for an unknown name
+ * @throws {DeviceError} for an unknown name, or a `gpu` that cannot be had
  */
-export async function chooseDevice(name: string): Promise<DeviceChoice> {
+export async function chooseDevice(
+  name: string,
+  { gpu }: Pick<DeviceOptions, "gpu"> = {},
+): Promise<DeviceChoice> {
   if (!isDeviceName(name)) {
     throw new DeviceError(`Cannot open device "${name}": wanted one of ${DEVICE_NAMES.join(", ")}`);
   }
   if (name !== "auto") return { kind: name, reason: `asked for by name` };
-  const adapter = await probeAdapter();
+  const adapter = await probeAdapter(gpu);
   if (!adapter) return { kind: "cpu", reason: "no WebGPU adapter was found" };
   if (adapter.software) {
     return {
@@ -59,26 +66,39 @@ function isDeviceName(name: string): name is DeviceName {
  * using device = await openDevice("auto");
  * ```
  *
- * @throws {DeviceError} when the name is unknown, or `webgpu` is asked for and there is no adapter
+ * @throws {DeviceError} when the name is unknown, `webgpu` is asked for and there is no adapter, or `blas` or `gpu` is
+ * asked for and there is no library, no permission to call it, or another device than the one that it serves
  */
 export async function openDevice(name: string = "auto", options: DeviceOptions = {}): Promise<Device> {
-  const { kind } = await chooseDevice(name);
+  const { kind } = await chooseDevice(name, options);
   return new Device(await openBackend(kind, options));
 }
 
-async function openBackend(kind: DeviceKind, { threads }: DeviceOptions): Promise<Backend> {
+async function openBackend(kind: DeviceKind, { threads, blas, gpu }: DeviceOptions): Promise<Backend> {
+  if (blas !== undefined && kind !== "cpu") throw notServed("blas", kind, "cpu");
+  if (gpu !== undefined && kind !== "webgpu") throw notServed("gpu", kind, "webgpu");
   switch (kind) {
     case "webgpu":
-      return await WebGpuBackend.create();
+      return await WebGpuBackend.create({ gpu });
     case "cpu":
-      return new CpuBackend({ threads });
+      return new CpuBackend({ threads, blas });
     case "reference":
       return new ReferenceBackend();
   }
 }
 
+function notServed(option: string, kind: DeviceKind, served: DeviceKind): DeviceError {
+  return new DeviceError(
+    `Cannot use --${option} on the ${kind} device: it serves the ${served} device, add --device ${served}`,
+  );
+}
+
 /** One line for people: the device, and why it was chosen. */
-export async function describeDevice(device: Device, name: string = "auto"): Promise<string> {
-  const { reason } = await chooseDevice(name);
+export async function describeDevice(
+  device: Device,
+  name: string = "auto",
+  options: Pick<DeviceOptions, "gpu"> = {},
+): Promise<string> {
+  const { reason } = await chooseDevice(name, options);
   return `device: ${device.backend.description} (${reason})`;
 }

@@ -97,6 +97,7 @@ export function readExperts(fields: Fields, hidden: number, normalize: boolean):
     routed_scaling_factor: fields.number("routed_scaling_factor"),
     norm_topk_prob: fields.flag("norm_topk_prob", normalize),
     use_shared_expert: fields.flag("use_shared_expert"),
+    aux_loss_alpha: 0,
   };
 }
 

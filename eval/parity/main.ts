@@ -4,6 +4,7 @@
  * @module
  */
 import { type Command, runCommand, say } from "../../cli/command.ts";
+import { DEVICE_FLAGS, deviceOptions } from "../../cli/device_flags.ts";
 import { ConfigError } from "../../engine/core/errors.ts";
 import { chooseDevice, openDevice } from "../../engine/device/open.ts";
 import { findGoldens } from "./files.ts";
@@ -17,6 +18,7 @@ const COMMAND: Command = {
   positional: "FILE_OR_DIR...",
   flags: [
     { name: "device", value: "D", help: "auto (default), webgpu, cpu or reference" },
+    ...DEVICE_FLAGS,
     { name: "families", value: "A,B", help: "run only the cases of these families" },
     {
       name: "tolerance",
@@ -48,9 +50,9 @@ export function main(args: readonly string[]): Promise<number> {
     const families = line.text("families")?.split(",").map((name) => name.trim());
     const files = await findGoldens(line.positional);
     const name = line.text("device") ?? "auto";
-    const { kind, reason } = await chooseDevice(name);
+    const { kind, reason } = await chooseDevice(name, deviceOptions(line));
     if (!line.has("json")) say(`device: ${kind} (${reason})\n`);
-    using device = await openDevice(kind);
+    using device = await openDevice(kind, deviceOptions(line));
     const report = await runParity(device, files, { tolerance, families });
     say(line.has("json") ? jsonReport(report) : formatReport(report, line.has("verbose")));
     return report.passed ? 0 : 1;

@@ -34,7 +34,11 @@ export type Quantity =
   | "emaValue"
   /** What training changed in the average, all tensors as one vector. */
   | "emaChanges"
-  | "sampler";
+  | "sampler"
+  | "fid"
+  /** The distance itself, which is 0 for equal sets. */
+  | "fidOfEqualSets"
+  | "inceptionScore";
 
 /** Tolerances by quantity: relative L2 errors, except for `smallGradient`. */
 export const TOLERANCES: Readonly<Record<Quantity, Readonly<Record<ToleranceName, number>>>> = {
@@ -51,6 +55,9 @@ export const TOLERANCES: Readonly<Record<Quantity, Readonly<Record<ToleranceName
   emaValue: { strict: 1e-5, relaxed: 1e-4 },
   emaChanges: { strict: 2e-3, relaxed: 1e-2 },
   sampler: { strict: 1e-5, relaxed: 2e-4 },
+  fid: { strict: 1e-5, relaxed: 1e-4 },
+  fidOfEqualSets: { strict: 1e-6, relaxed: 1e-6 },
+  inceptionScore: { strict: 1e-6, relaxed: 1e-5 },
 };
 
 /** Share of the global gradient norm below which a single gradient is compared absolutely. */

@@ -16,7 +16,8 @@ import { type AdamwAttrs, type AdamwSizes, COEFFICIENTS, HALTED, IDLE } from "./
 
 /** Elements of a work item: a few microseconds. */
 const CHUNK = 4096;
-const GRAIN_ELEMENTS = 16_384;
+/** Elements worth handing to another worker. */
+const GRAIN_ELEMENTS = 32_768;
 
 type Vector = Expr<"v128">;
 type Address = Local<"i32">;

@@ -3,7 +3,15 @@ import { Philox } from "../../engine/core/random.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import type { HostArray } from "../../engine/core/dtype.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
-import { ELEMENTWISE, type ElementwiseAttrs, type ElementwiseKernel, elementwiseKernel } from "./mod.ts";
+import {
+  affineKernel,
+  dropoutKernel,
+  ELEMENTWISE,
+  type ElementwiseAttrs,
+  type ElementwiseKernel,
+  elementwiseKernel,
+  velocityToKernel,
+} from "./mod.ts";
 import { add, compare, constant, input, max, min, mul, select, toF32 } from "../expression/expression.ts";
 
 type Case = KernelCase<ElementwiseAttrs>;
@@ -138,6 +146,42 @@ export const suites: readonly AnySuite[] = [
     ELEMENTWISE.dropLabel,
     [1, 61, 300].map((count) =>
       size(`${count} labels`, [i32(count), f32(count), f32(1), i32(1)], { values: labels, differentiate: [] })
+    ),
+  ),
+  suite(affineKernel(0.8, -0.8), oneInput),
+  suite(
+    velocityToKernel(0.05),
+    [[1, 1, 1, 1], [3, 3, 5, 5], [2, 1, 1, 8195]].map(([batch, ...image]) =>
+      size(`[${[batch, ...image].join(", ")}]`, [
+        f32(batch, ...image),
+        f32(batch, ...image),
+        f32(batch, 1, 1, 1),
+      ], {
+        differentiate: [0, 1],
+        values: ([target, z]) => [
+          ...mapped((value) => value)([target, z]),
+          // The last time is past the clamp.
+          Float32Array.from({ length: batch }, (_, i) => i === batch - 1 ? 0.97 : 0.3 + 0.2 * i),
+        ],
+      })
+    ),
+  ),
+  suite(
+    dropoutKernel(0.2),
+    [[1], [61], [3, 173]].map((shape) =>
+      size(`[${shape.join(", ")}]`, [f32(...shape), f32(...shape)], {
+        differentiate: [0],
+        values: (inputs) => [
+          mapped((value) => value)(inputs)[0],
+          new Philox(7, 3).uniforms(sizeOf(shape)),
+        ],
+      })
+    ),
+  ),
+  suite(
+    ELEMENTWISE.toF32,
+    [[1], [61], [3, 173]].map((shape) =>
+      size(`[${shape.join(", ")}]`, [i32(...shape)], { differentiate: [] })
     ),
   ),
   suite(NODES, nodeCases),

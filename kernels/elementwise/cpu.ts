@@ -11,7 +11,7 @@ import { type ElementwiseAttrs, outputShape } from "./kernel.ts";
 /** Elements of one work item, so that a single long row still spreads over all workers. */
 const BLOCK = 4096;
 /** Elements worth handing to another worker. */
-const WORTHWHILE = 8192;
+const WORTHWHILE = 16_384;
 
 /** A call's loops: `rows` times `inner`, a row in blocks of `BLOCK`; a work item is one block of one row. */
 interface Loops {

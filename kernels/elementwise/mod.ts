@@ -49,6 +49,7 @@ export type ElementwiseName =
   | "interpolate"
   | "cosSinFeature"
   | "addCounts"
+  | "toF32"
   | "dropLabel";
 
 /** Every named element-wise kernel. */
@@ -87,6 +88,7 @@ export const ELEMENTWISE: Readonly<Record<ElementwiseName, ElementwiseKernel>> =
       ),
   ),
   addCounts: define("add_counts", ["i32", "i32"], ex.add),
+  toF32: define("to_f32", ["i32"], ex.toF32),
   dropLabel: define(
     "drop_label",
     ["i32", "f32", "f32", "i32"],
@@ -213,13 +215,74 @@ export function addCounts(a: Tensor, b: Tensor): Tensor {
   return call(ELEMENTWISE.addCounts, a, b);
 }
 
-const scaled = new Map<number, ElementwiseKernel>();
+/** Integers as `f32`, such as the token counts of experts; exact up to 2^24. */
+export function toF32(x: Tensor): Tensor {
+  return call(ELEMENTWISE.toF32, x);
+}
+
+const parametric = new Map<string, ElementwiseKernel>();
+
+/** A kernel with constants in it: one for each name and values. */
+function kernelOf(name: string, constants: readonly number[], build: () => ElementwiseKernel) {
+  const key = [name, ...constants].join(" ");
+  let kernel = parametric.get(key);
+  if (!kernel) parametric.set(key, kernel = build());
+  return kernel;
+}
 
 /** `factor * x` for a factor known when the program is recorded. */
 export function scale(x: Tensor, factor: number): Tensor {
-  let kernel = scaled.get(factor);
-  if (!kernel) scaled.set(factor, kernel = define("scale", ["f32"], (e) => ex.mul(factor, e)));
-  return call(kernel, x);
+  return call(kernelOf("scale", [factor], () => define("scale", ["f32"], (e) => ex.mul(factor, e))), x);
+}
+
+/** `factor * x + offset` for numbers known when the program is recorded. */
+export function affine(x: Tensor, factor: number, offset: number): Tensor {
+  return call(affineKernel(factor, offset), x);
+}
+
+/** The kernel of `affine`. */
+export function affineKernel(factor: number, offset: number): ElementwiseKernel {
+  return kernelOf(
+    "affine",
+    [factor, offset],
+    () => define("affine", ["f32"], (x) => ex.add(ex.mul(factor, x), offset)),
+  );
+}
+
+/**
+ * `(target - z) / max(1 - t, floor)`: the velocity that carries `z` at time t to `target` at time 1 in a straight line.
+ *
+ * @param target `f32[B, C, H, W]`
+ * @param z `f32[B, C, H, W]`
+ * @param t `f32[B, 1, 1, 1]`
+ * @param floor smallest divisor, more than 0
+ */
+export function velocityTo(target: Tensor, z: Tensor, t: Tensor, floor: number): Tensor {
+  return call(velocityToKernel(floor), target, z, t);
+}
+
+/** The kernel of `velocityTo`. */
+export function velocityToKernel(floor: number): ElementwiseKernel {
+  const build: Build = (target, z, t) => ex.div(ex.sub(target, z), ex.max(ex.sub(1, t), floor));
+  return kernelOf("velocity_to", [floor], () => define("velocity_to", ["f32", "f32", "f32"], build));
+}
+
+/**
+ * Inverted dropout (Srivastava et al., 2014): 0 where `random < probability`, else `x / (1 - probability)`.
+ *
+ * @param x `f32` of any shape
+ * @param random uniform in [0, 1), of the same shape
+ * @param probability at least 0 and below 1
+ */
+export function dropout(x: Tensor, random: Tensor, probability: number): Tensor {
+  return call(dropoutKernel(probability), x, random);
+}
+
+/** The kernel of `dropout`. */
+export function dropoutKernel(probability: number): ElementwiseKernel {
+  const build: Build = (x, random) =>
+    ex.mul(x, ex.select(ex.compare("lt", random, probability), 0, 1 / (1 - probability)));
+  return kernelOf("dropout", [probability], () => define("dropout", ["f32", "f32"], build));
 }
 
 const filled = new Map<string, ElementwiseKernel>();

@@ -36,9 +36,17 @@ export function grainOf(flops: number): number {
   return Math.max(1, Math.ceil(GRAIN_FLOPS / flops));
 }
 
-/** Chooses how the CPU multiplies: B packed first, B read in place, or dot products of rows. */
+/** The product, and how WebAssembly does it. */
 export function matmulCpu(inputs: readonly Spec[], attrs: MatmulAttrs): CpuPlan {
   const sizes = matmulSizes(inputs, attrs);
+  const { batch, m, n, k } = sizes;
+  const bias = inputs.length === 3 ? { bias: 2 } : {};
+  const gemm = { ...attrs, ...bias, batch, m, n, k, a: 0, b: 1, c: inputs.length };
+  return { ...matmulCalls(inputs, attrs, sizes), gemm };
+}
+
+/** Chooses how the CPU multiplies: B packed first, B read in place, or dot products of rows. */
+function matmulCalls(inputs: readonly Spec[], attrs: MatmulAttrs, sizes: MatmulSizes): CpuPlan {
   const { batch, m, n, k } = sizes;
   const bias = inputs.length === 3;
   const inPlace = k % TILE_STEPS === 0;

@@ -7,6 +7,9 @@ import { COLUMN_TILE, columnLoops, columnScratch, writeColumns } from "./cpu_col
 import { rowLoops, writeRows } from "./cpu_rows.ts";
 import type { ReduceAttrs } from "./kernel.ts";
 
+/** Elements worth handing to another worker. */
+const WORTHWHILE = 16_384;
+
 /** One pass over some inputs: an output element, or a partial sum of each of its chunks. */
 interface Pass {
   readonly root: Expression;
@@ -65,7 +68,7 @@ function lowerRows({ root, operands, axes, scale }: Pass): PassCall {
       build: () => kernelModule((f) => writeRows(f, root, loops, own)),
       bindings: [...inputs, out],
       range: axes.outputs * loops.chunks,
-      grain: Math.ceil(4096 / Math.min(axes.terms, 4096)),
+      grain: Math.ceil(WORTHWHILE / Math.min(axes.terms, 4096)),
     }),
     ...(loops.chunks > 1
       ? { partial: { spec: f32(axes.outputs, loops.chunks), shape: [axes.outputs, 1] } }
@@ -83,7 +86,7 @@ function lowerColumns({ root, operands, axes, scale }: Pass): PassCall {
       build: () => kernelModule((f) => writeColumns(f, root, loops, own)),
       bindings: [...inputs, out, temporary],
       range: (axes.outputs / loops.size) * loops.tiles * loops.chunks,
-      grain: Math.ceil(8192 / Math.max(1, Math.min(work, 8192))),
+      grain: Math.ceil(WORTHWHILE / Math.max(1, Math.min(work, WORTHWHILE))),
     }),
     scratch: { spec: columnScratch(loops), perLane: true },
     ...(loops.chunks > 1

@@ -17,7 +17,7 @@ export type RowStep<R> = (at: Expr<"i32">, offset: number, lanes: number) => R;
 /** Accumulators of four lanes: enough to hide the latency of an addition. */
 const ACCUMULATORS = 4;
 /** Elements worth handing to another worker. */
-const WORTHWHILE = 4096;
+const WORTHWHILE = 16_384;
 
 /** A call whose work items are rows. `write` appends the code of one row, given the row's number. */
 export function rowCall(

@@ -1,7 +1,11 @@
 import { ShapeError } from "../../engine/core/errors.ts";
 import { sameShape, sizeOf } from "../../engine/core/shape.ts";
 import { formatSpec, type Spec } from "../../engine/core/spec.ts";
+import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
 import { gridOf, type Launch, type Limits } from "../../engine/kernel.ts";
+import { variantsOf } from "../variants.ts";
+import byInvocation from "./row_by_invocation.wgsl" with { type: "text" };
+import byWorkgroup from "./row_by_workgroup.wgsl" with { type: "text" };
 
 /** A tensor as rows of its last axis. */
 export interface Rows {
@@ -54,17 +58,38 @@ export function checkGradient(kernel: string, gradient: Spec, x: Spec): void {
 const FEWEST_LANES = 32;
 const MOST_LANES = 256;
 
-/** A launch with one workgroup a row; the source takes the overrides `ROWS`, `WIDTH` and `WORKGROUP` (at most 256). */
+/** Rows of a workgroup where each has a single invocation; as in `row_by_invocation.wgsl`. */
+const ROWS_OF_WORKGROUP = 64;
+
+/** A kernel over rows: what stands behind `row_by_workgroup.wgsl` or `row_by_invocation.wgsl`. */
+export interface RowKernel {
+  /** WGSL that loops over `c = lane; c < WIDTH; c += LANES`. */
+  readonly source: string;
+  /** Type of what the lanes of a row combine. */
+  readonly partial: "f32" | "vec2f";
+  /** Values of the source's own overrides. */
+  readonly overrides?: Launch["overrides"];
+  readonly bindings: Launch["bindings"];
+}
+
+/** A launch with one workgroup a row, or one invocation, as it suits the adapter. */
 export function rowLaunch(
   { rows, width }: Rows,
   limits: Limits,
-  launch: Pick<Launch, "source" | "overrides" | "bindings">,
+  { source, partial, overrides, bindings }: RowKernel,
 ): Launch {
+  const head = wgslHeader({ Partial: partial });
+  const sizes = { ROWS: rows, WIDTH: width, ...overrides };
+  if (width <= variantsOf(limits).widestRowOfInvocation) {
+    const groups = gridOf(Math.ceil(rows / ROWS_OF_WORKGROUP), limits);
+    return { source: head + byInvocation + source, overrides: sizes, bindings, groups };
+  }
   const lanes = 2 ** Math.ceil(Math.log2(width));
-  const WORKGROUP = Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanes));
+  const LANES = Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanes));
   return {
-    ...launch,
-    overrides: { ROWS: rows, WIDTH: width, WORKGROUP, ...launch.overrides },
+    source: head + byWorkgroup + source,
+    overrides: { ...sizes, LANES, WORKGROUP: LANES },
+    bindings,
     groups: gridOf(rows, limits),
   };
 }

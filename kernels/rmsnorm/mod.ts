@@ -35,8 +35,8 @@ export const RMSNORM: Kernel<RmsNormAttrs> = {
   cost: (inputs) => streamingCost(inputs, [inputs[0]], 4 * sizeOf(inputs[0].shape)),
   reference: (inputs, [y], { eps }) => rmsnormReference(inputs, y, eps),
   webgpu: ([x], { eps }, limits) => {
-    const launch = { source, overrides: { EPS: eps }, bindings: [0, 1, 2] };
-    return { launches: [rowLaunch(rowsOf("rmsnorm", x), limits, launch)] };
+    const kernel = { source, partial: "f32", overrides: { EPS: eps }, bindings: [0, 1, 2] } as const;
+    return { launches: [rowLaunch(rowsOf("rmsnorm", x), limits, kernel)] };
   },
   cpu: rmsnormCpu,
   vjp: rmsnormVjp,
@@ -58,8 +58,9 @@ export const RMSNORM_BACKWARD: Kernel<RmsNormAttrs> = {
   cost: (inputs) => streamingCost(inputs, backwardOutputs(inputs[1]), 8 * sizeOf(inputs[1].shape)),
   reference: (inputs, outputs, { eps }) => rmsnormBackwardReference(inputs, outputs, eps),
   webgpu: ([, x], { eps }, limits) => {
-    const launch = { source: backwardSource, overrides: { EPS: eps }, bindings: [0, 1, 2, 3, 4] };
-    return { launches: [rowLaunch(rowsOf("rmsnorm_backward", x), limits, launch)] };
+    const bindings = [0, 1, 2, 3, 4];
+    const kernel = { source: backwardSource, partial: "vec2f", overrides: { EPS: eps }, bindings } as const;
+    return { launches: [rowLaunch(rowsOf("rmsnorm_backward", x), limits, kernel)] };
   },
   cpu: rmsnormBackwardCpu,
 };

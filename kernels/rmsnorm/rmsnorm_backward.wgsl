@@ -1,11 +1,9 @@
 // dx[row, c] = r * (h[c] - n[c] * mean(h * n)), with r = 1 / sqrt(mean(x^2) + EPS), n = x * r the normalised row,
 // h[c] = g[row, c] * weight[c] the gradient that reaches it.
 // r is computed again: the row is here anyway. It is also an output, for the weight's gradient.
-// Mapping and barriers are those of rmsnorm.wgsl. Workgroup memory: partial sums of (x^2, h * x), both in one tree.
+// Mapping, workgroup memory and barriers: those of kernels/reduce/row_by_*.wgsl, which stands in front of this text.
+// Combined over the lanes: sums of (x^2, h * x), both in one tree.
 // Next: several rows a workgroup where rows are short, as in the normalisation of heads.
-override ROWS: u32;
-override WIDTH: u32;
-override WORKGROUP: u32;
 override EPS: f32;
 
 @group(0) @binding(0) var<storage, read> g: array<f32>;
@@ -14,28 +12,15 @@ override EPS: f32;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<storage, read_write> row_scale: array<f32>;
 
-var<workgroup> shared_sums: array<vec2f, 256>;
-
-fn sum_of_all(lane: u32, value: vec2f) -> vec2f {
-  shared_sums[lane] = value;
-  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      shared_sums[lane] += shared_sums[lane + half];
-    }
-  }
-  workgroupBarrier();
-  return shared_sums[0];
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let row = id.x + id.y * groups.x;
+        @builtin(local_invocation_index) index: u32) {
+  let row = row_of(id.x + id.y * groups.x, index);
+  let lane = index % LANES;
   if (row >= ROWS) { return; }
   let start = row * WIDTH;
   var sums = vec2f(0.0);
-  for (var c = lane; c < WIDTH; c += WORKGROUP) {
+  for (var c = lane; c < WIDTH; c += LANES) {
     let value = x[start + c];
     sums += vec2f(value * value, g[start + c] * weight[c] * value);
   }
@@ -43,7 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let scale = 1.0 / sqrt(means.x + EPS);
   // n * mean(h * n) = x * r * (mean(h * x) * r)
   let along = means.y * scale * scale;
-  for (var c = lane; c < WIDTH; c += WORKGROUP) {
+  for (var c = lane; c < WIDTH; c += LANES) {
     dx[start + c] = scale * (g[start + c] * weight[c] - x[start + c] * along);
   }
   if (lane == 0u) {

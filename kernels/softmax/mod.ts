@@ -27,7 +27,7 @@ export const SOFTMAX: Kernel = {
   cost: ([x]) => streamingCost([x], [x], 5 * sizeOf(x.shape)),
   reference: ([x], [y]) => softmaxReference(x, y),
   webgpu: ([x], _attrs, limits) => ({
-    launches: [rowLaunch(rowsOf("softmax", x), limits, { source, bindings: [0, 1] })],
+    launches: [rowLaunch(rowsOf("softmax", x), limits, { source, partial: "f32", bindings: [0, 1] })],
   }),
   cpu: softmaxCpu,
   vjp: ({ outputs, grads }) => grads[0] ? apply(SOFTMAX_BACKWARD, [outputs[0], grads[0]], {}) : [null],
@@ -51,7 +51,13 @@ export const SOFTMAX_BACKWARD: Kernel = {
   cost: ([y, g]) => streamingCost([y, g], [y], 4 * sizeOf(y.shape)),
   reference: ([y, g], [dx]) => softmaxBackwardReference(y, g, dx),
   webgpu: ([y], _attrs, limits) => ({
-    launches: [rowLaunch(rowsOf("softmax", y), limits, { source: backwardSource, bindings: [0, 1, 2] })],
+    launches: [
+      rowLaunch(rowsOf("softmax", y), limits, {
+        source: backwardSource,
+        partial: "f32",
+        bindings: [0, 1, 2],
+      }),
+    ],
   }),
   cpu: softmaxBackwardCpu,
 };

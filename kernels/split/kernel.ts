@@ -119,7 +119,8 @@ function concatVjp({ inputs, grads: [grad], attrs: { axis }, needs }: VjpContext
   if (!grad || !needs.includes(true)) return none;
   const wanted = partsOf(inputs.map(({ spec }) => spec), axis).filter((_, i) => needs[i]);
   const found = apply(SPLIT, [grad], { axis, parts: wanted });
-  return needs.map((need) => need ? found.shift()! : null);
+  let next = 0;
+  return needs.map((need) => need ? found[next++] : null);
 }
 
 /** The `split` kernel: any parts of an axis, each an output. */

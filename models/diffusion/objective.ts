@@ -20,9 +20,12 @@ export interface TimeDraws {
 
 /** What a network predicts and how it is scored, apart from the network. Time 0 is noise, time 1 is data. */
 export interface Objective {
+  /** What it is called in texts. */
   readonly name: string;
   /** Standard deviation of the noise at time 0. */
   readonly noiseScale: number;
+  /** Whether the velocity divides by `1 - t`, so that a sampler should not evaluate the network at time 1. */
+  readonly singularAtData?: boolean;
   /** The times of a training batch, `f32[B]`. */
   times(draws: TimeDraws): Tensor;
   /** The noisy input at a batch's times, `f32[B, C, H, W]`. */

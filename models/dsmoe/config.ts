@@ -1,4 +1,4 @@
-import { ConfigError } from "../../engine/core/errors.ts";
+import { positive, wants } from "../fields.ts";
 import type { RopeType } from "../layers/attention.ts";
 import type { MoeConfig } from "../moe/sparse_moe.ts";
 
@@ -76,8 +76,6 @@ export function outputChannels({ in_channels: channels, learn_sigma: sigma }: Ds
 export function validateDsmoe({ model, moe }: DsmoeConfig): void {
   const { input_size, patch_size, in_channels, hidden_size, depth, num_heads, num_classes } = model;
   positive("model", { input_size, patch_size, in_channels, hidden_size, depth, num_heads, num_classes });
-  const { num_experts, moe_intermediate_size, n_group, topk_group, num_experts_per_tok } = moe;
-  positive("moe", { num_experts, moe_intermediate_size, n_group, topk_group, num_experts_per_tok });
   wants(
     input_size % patch_size === 0,
     "model.input_size",
@@ -92,6 +90,17 @@ export function validateDsmoe({ model, moe }: DsmoeConfig): void {
     "at least 0 and below 1",
   );
   wants(model.mlp_ratio > 0, "model.mlp_ratio", model.mlp_ratio, "more than 0");
+  validateMoe(moe);
+}
+
+/**
+ * Checks ranges and relations of the fields of a layer of experts.
+ *
+ * @throws {ConfigError} naming field, value and what is wanted
+ */
+export function validateMoe(moe: DsmoeMoeConfig): void {
+  const { num_experts, moe_intermediate_size, n_group, topk_group, num_experts_per_tok } = moe;
+  positive("moe", { num_experts, moe_intermediate_size, n_group, topk_group, num_experts_per_tok });
   wants(
     num_experts % n_group === 0,
     "moe.n_group",
@@ -105,17 +114,7 @@ export function validateDsmoe({ model, moe }: DsmoeConfig): void {
     num_experts_per_tok,
     `at most num_experts ${num_experts}`,
   );
-  wants(moe.balance_rate >= 0, "moe.balance_rate", moe.balance_rate, "0 or more");
-}
-
-function positive(section: string, fields: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(fields)) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new ConfigError(`Cannot use ${section}.${name} ${value}: wanted a whole number of at least 1`);
-    }
-  }
-}
-
-function wants(holds: boolean, field: string, value: number, wanted: string): void {
-  if (!holds) throw new ConfigError(`Cannot use ${field} ${value}: wanted ${wanted}`);
+  const { balance_rate, aux_loss_alpha = 0 } = moe;
+  wants(balance_rate >= 0, "moe.balance_rate", balance_rate, "0 or more");
+  wants(aux_loss_alpha >= 0, "moe.aux_loss_alpha", aux_loss_alpha, "0 or more");
 }

@@ -1,42 +1,7 @@
+import type { ForwardFlops } from "../counts.ts";
 import { type DsmoeConfig, isMoeBlock, outputChannels } from "./config.ts";
-import { Dsmoe } from "./dsmoe.ts";
-
-/** Numbers of parameters; buffers do not count, frozen parameters do. */
-export interface ParameterCounts {
-  /** All that are trained or frozen. */
-  readonly total: number;
-  /** What the optimizer updates. */
-  readonly trainable: number;
-  /** What one token passes through: all but the routed experts that it does not choose. */
-  readonly activated: number;
-}
-
-/** Floating-point operations of matrix products, two for each multiply-add. */
-export interface ForwardFlops {
-  /** Linear layers outside the routed experts, the shared expert and the router included. */
-  readonly linear: number;
-  /** Routed experts, for the tokens that they are given and no padding. */
-  readonly experts: number;
-  /** Scores and weighted sums of attention. */
-  readonly attention: number;
-  /** The sum of all three. */
-  readonly total: number;
-}
 
 const TIME_FEATURES = 256;
-
-/** Counts parameters from the declared shapes; takes no memory. */
-export function countParameters(config: DsmoeConfig): ParameterCounts {
-  const { params } = new Dsmoe(config);
-  const { num_experts: experts, num_experts_per_tok: topk } = config.moe;
-  const routed = params.all.filter(({ options }) => options.experts !== undefined);
-  const idle = routed.reduce((sum, { size }) => sum + size / experts * (experts - topk), 0);
-  return {
-    total: params.count,
-    trainable: params.trainable.reduce((sum, { size }) => sum + size, 0),
-    activated: params.count - idle,
-  };
-}
 
 /**
  * Operations of one image's forward pass, by formula. With sinks, where tokens attend across the batch, attention is

@@ -8,13 +8,16 @@ import { FinalLayer } from "../layers/final_layer.ts";
 import { sinCosPositions } from "../layers/pos_embed.ts";
 import type { Objective } from "../diffusion/objective.ts";
 import { RECTIFIED_FLOW } from "../diffusion/rectified_flow.ts";
-import type { DiffusionModel, ModelOutput, Probe } from "../model.ts";
+import type { DiffusionModel, ModelOutput, Probe, TrainingContext } from "../model.ts";
+import { auxiliaryOf } from "../moe/balance_loss.ts";
 import type { Routing } from "../moe/sparse_moe.ts";
 import { DsmoeBlock } from "./block.ts";
 import { type DsmoeConfig, isMoeBlock, outputChannels, validateDsmoe } from "./config.ts";
 
 /** DSMoE: a latent diffusion transformer with sigmoid-routed experts (arXiv 2512.01252, section 3). */
 export class Dsmoe implements DiffusionModel {
+  /** With sinks, attention runs across the batch (behaviour 15). */
+  readonly couplesBatch: boolean;
   /** All parameters, under the reference's names. */
   readonly params: ParamStore = new ParamStore();
   readonly objective: Objective = RECTIFIED_FLOW;
@@ -29,6 +32,7 @@ export class Dsmoe implements DiffusionModel {
   constructor(readonly config: DsmoeConfig) {
     validateDsmoe(config);
     const { model, moe } = config;
+    this.couplesBatch = model.use_sinks;
     const scope = this.params.root;
     const hidden = model.hidden_size;
     this.#patches = new PatchEmbed(scope.sub("x_embedder"), model.in_channels, model.patch_size, hidden);
@@ -54,7 +58,13 @@ export class Dsmoe implements DiffusionModel {
    * @param t times in [0, 1], 0 being noise, `f32[B]`
    * @param y labels, `i32[B]`, `num_classes` being the null class
    */
-  forward(x: Tensor, t: Tensor, y: Tensor, probe: Probe = () => {}): ModelOutput {
+  forward(
+    x: Tensor,
+    t: Tensor,
+    y: Tensor,
+    probe: Probe = () => {},
+    training?: TrainingContext,
+  ): ModelOutput {
     const { patch_size: patch, input_size: size } = this.config.model;
     const patches = this.#patches.forward(x); // f32[B, T, D]
     probe("x_embedded", patches);
@@ -70,7 +80,7 @@ export class Dsmoe implements DiffusionModel {
     });
     const tokens = this.#final.forward(h, c); // f32[B, T, p*p*C']
     const out = unpatchify(tokens, outputChannels(this.config.model), size, size, patch, "hwc");
-    return { out, routings };
+    return { out, routings, auxiliary: auxiliaryOf(routings, training) };
   }
 }
 

@@ -48,6 +48,7 @@ function paperPreset(size: Size, experts: Experts): DsmoeConfig {
       interleave: true,
       skip_first2: 0,
       balance_rate: 0,
+      aux_loss_alpha: 0,
     },
   };
 }

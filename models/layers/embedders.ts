@@ -105,3 +105,41 @@ export class PatchEmbed {
     return linear(patches, weight, this.#bias.tensor); // f32[B, N, D]
   }
 }
+
+/**
+ * Cuts an image into patches and projects each through a few channels: a convolution with kernel = stride = patch and
+ * no bias, then a 1x1 convolution with bias (reference behaviour 16; JiT, arXiv 2511.13720).
+ */
+export class BottleneckPatchEmbed {
+  readonly #squeeze: Parameter;
+  readonly #weight: Parameter;
+  readonly #bias: Parameter;
+
+  /** Declares the two projections. */
+  constructor(
+    scope: ParamScope,
+    channels: number,
+    private readonly patch: number,
+    private readonly bottleneck: number,
+    private readonly hidden: number,
+  ) {
+    const init = xavierUniform();
+    this.#squeeze = scope.parameter("proj1.weight", [bottleneck, channels, patch, patch], { init });
+    this.#weight = scope.parameter("proj2.weight", [hidden, bottleneck, 1, 1], { init });
+    this.#bias = scope.parameter("proj2.bias", [hidden], { init: zeros() });
+  }
+
+  /**
+   * Cuts and projects images.
+   *
+   * @param x `f32[B, C, H, W]`
+   * @returns `f32[B, N, D]`, tokens in row-major order
+   */
+  forward(x: Tensor): Tensor {
+    const patches = patchify(x, this.patch, "chw"); // f32[B, N, C*p*p]
+    const squeeze = reshape(this.#squeeze.tensor, [this.bottleneck, patches.shape[2]]);
+    const squeezed = linear(patches, squeeze); // f32[B, N, bottleneck]
+    const weight = reshape(this.#weight.tensor, [this.hidden, this.bottleneck]);
+    return linear(squeezed, weight, this.#bias.tensor); // f32[B, N, D]
+  }
+}

@@ -5,7 +5,7 @@ import { modulate, silu } from "../../kernels/elementwise/mod.ts";
 import { reshape } from "../../kernels/reshape/mod.ts";
 import { split } from "../../kernels/split/mod.ts";
 import { Linear } from "./linear.ts";
-import { PLAIN_LAYERNORM } from "./norm.ts";
+import { type Norm, PLAIN_LAYERNORM, RmsNorm } from "./norm.ts";
 
 /** `SiLU(c)` projected and cut into `parts` adaLN vectors, each `f32[B, 1, D]`. Starts at zero. */
 export class AdaLn {
@@ -27,16 +27,27 @@ export class AdaLn {
   }
 }
 
-/** The output layer: adaLN over an affine-free LayerNorm, then a linear map to patches. */
+/** The output layer: adaLN over a normalisation, then a linear map to patches. */
 export class FinalLayer {
   /** Dotted path of the layer. */
   readonly path: string;
+  readonly #norm: Norm;
   readonly #linear: Linear;
   readonly #adaLn: AdaLn;
 
-  /** Declares the layer's parameters. */
-  constructor(scope: ParamScope, hidden: number, outputs: number) {
+  /**
+   * Declares the layer's parameters.
+   *
+   * @param norm an affine-free LayerNorm, or JiT's RMSNorm with a weight (behaviour 6)
+   */
+  constructor(
+    scope: ParamScope,
+    hidden: number,
+    outputs: number,
+    norm: "layernorm" | "rmsnorm" = "layernorm",
+  ) {
     this.path = scope.path;
+    this.#norm = norm === "rmsnorm" ? new RmsNorm(scope.sub("norm_final"), hidden) : PLAIN_LAYERNORM;
     this.#linear = new Linear(scope.sub("linear"), hidden, outputs, { init: zeros() });
     this.#adaLn = new AdaLn(scope, hidden, 2);
   }
@@ -51,7 +62,7 @@ export class FinalLayer {
   forward(x: Tensor, c: Tensor): Tensor {
     return x.device.at(this.path, () => {
       const [shift, scale] = this.#adaLn.forward(c); // f32[B, 1, D]
-      return this.#linear.forward(modulate(PLAIN_LAYERNORM.forward(x), shift, scale));
+      return this.#linear.forward(modulate(this.#norm.forward(x), shift, scale));
     });
   }
 }

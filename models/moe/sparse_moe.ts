@@ -1,14 +1,17 @@
-import { kaimingNormal, xavierUniform, zeros } from "../../engine/params/init.ts";
+import { kaimingNormal, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add, swiglu } from "../../kernels/elementwise/mod.ts";
+import { add, scale } from "../../kernels/elementwise/mod.ts";
 import { linear } from "../../kernels/matmul/mod.ts";
 import { combine, gather } from "../../kernels/moe/gather_scatter/mod.ts";
-import { groupedMatmul } from "../../kernels/moe/grouped_matmul/mod.ts";
 import { dispatch, type DispatchPlan } from "../../kernels/moe/histogram_scan/mod.ts";
 import { route } from "../../kernels/moe/router/mod.ts";
 import { reshape } from "../../kernels/reshape/mod.ts";
-import { GatedMlp } from "../layers/mlp.ts";
+import { type Dropout, NO_DROPOUT } from "../layers/dropout.ts";
+import type { FeedForward } from "../layers/mlp.ts";
+import { balanceLoss, sigmoidShares } from "./balance_loss.ts";
+import { type ExpertKind, GATED_EXPERTS, type StackedExperts } from "./experts.ts";
+import type { MovingBuffer } from "./moving_buffer.ts";
 
 /** Hyper-parameters of a DeepSeek-style expert layer, named as in the reference. */
 export interface MoeConfig {
@@ -28,6 +31,8 @@ export interface MoeConfig {
   readonly norm_topk_prob: boolean;
   /** Whether one more expert sees every token. */
   readonly use_shared_expert: boolean;
+  /** Weight of the auxiliary balance loss in training; 0, or absent, for none. See `balanceLoss`. */
+  readonly aux_loss_alpha?: number;
 }
 
 /** How one layer routed its tokens: what balancing, telemetry and the optimizer look at. */
@@ -42,6 +47,14 @@ export interface Routing {
   readonly weights?: Tensor;
   /** The selection bias that aux-loss-free balancing moves, `f32[E]`. */
   readonly bias?: Tensor;
+  /** Makes the layer's own weighted loss, `f32[]`, where it has one: balance, capacity. See `auxiliaryOf`. */
+  readonly auxiliary?: () => Tensor;
+  /** Which tokens each expert took, where the experts choose. */
+  readonly choice?: DispatchPlan;
+  /** What a capacity predictor made of each token and expert, `f32[T, E]` logits. */
+  readonly predicted?: Tensor;
+  /** A buffer that follows something that this step saw; see `moveBuffers`. */
+  readonly moving?: MovingBuffer;
 }
 
 /** What a routed layer gives: its output and its routing. */
@@ -60,54 +73,57 @@ export interface Routed {
 export class SparseMoe {
   /** Dotted path of the layer. */
   readonly path: string;
+  readonly #experts: StackedExperts;
   readonly #router: Parameter;
   readonly #bias: Parameter;
-  readonly #gate: Parameter;
-  readonly #up: Parameter;
-  readonly #down: Parameter;
-  readonly #shared: GatedMlp | undefined;
+  readonly #shared: FeedForward | undefined;
 
-  /** Declares router, experts and shared expert. */
-  constructor(scope: ParamScope, private readonly hidden: number, private readonly config: MoeConfig) {
+  /**
+   * Declares experts, router and shared expert.
+   *
+   * @param kind what an expert is made of
+   */
+  constructor(
+    scope: ParamScope,
+    private readonly hidden: number,
+    private readonly config: MoeConfig,
+    kind: ExpertKind = GATED_EXPERTS,
+  ) {
     const { num_experts: experts, moe_intermediate_size: width } = config;
     this.path = scope.path;
-    const stack = (name: string, outputs: number, inputs: number) =>
-      scope.parameter(`experts.blocks.*.${name}.weight`, [experts, outputs, inputs], {
-        init: xavierUniform(),
-        experts,
-        routedBy: scope.path,
-      });
-    this.#gate = stack("gate_proj", width, hidden);
-    this.#up = stack("up_proj", width, hidden);
-    this.#down = stack("down_proj", hidden, width);
+    this.#experts = kind.stack(scope, { experts, hidden, width });
     this.#router = scope.parameter("gate.weight", [experts, hidden], { init: kaimingNormal() });
     this.#bias = scope.parameter("gate.e_score_correction_bias", [experts], {
       init: zeros(),
       kind: "buffer",
     });
-    if (config.use_shared_expert) this.#shared = new GatedMlp(scope.sub("shared_experts"), hidden, width);
+    if (config.use_shared_expert) this.#shared = kind.shared(scope.sub("shared_experts"), hidden, width);
   }
 
   /**
    * Routes every token to its experts and adds up what they give.
    *
    * @param x `f32[B, T, D]`, or any leading dimensions
+   * @param dropout of the hidden channels of the routed experts
+   * @param sharedDropout of the hidden channels of the shared expert
    */
-  forward(x: Tensor): Routed {
+  forward(x: Tensor, dropout: Dropout = NO_DROPOUT, sharedDropout: Dropout = NO_DROPOUT): Routed {
     return x.device.at(this.path, () => {
       const tokens = reshape(x, [x.size / this.hidden, this.hidden]); // f32[T, D]
-      const { indices, weights } = this.#route(tokens);
+      const logits = linear(tokens, this.#router.tensor); // f32[T, E]
+      const { indices, weights } = this.#route(logits);
       const plan = dispatch(indices, this.config.num_experts, x.device.backend.groupedTileRows);
-      const routed = reshape(this.#experts(tokens, weights, plan), x.shape);
+      const rows = this.#experts.forward(gather(tokens, plan), plan, dropout); // f32[R, D], sorted by expert
+      const routed = reshape(combine(rows, weights, plan), x.shape); // f32[B, T, D]
       // Without a shared expert the reference adds the layer's own input (behaviour 26).
-      const out = add(routed, this.#shared ? this.#shared.forward(x) : x);
+      const out = add(routed, this.#shared ? this.#shared.forward(x, sharedDropout) : x);
       const bias = this.#bias.tensor;
-      return { out, routing: { path: this.path, indices, weights, counts: plan.counts, bias } };
+      const auxiliary = this.#auxiliary(logits, plan.counts);
+      return { out, routing: { path: this.path, indices, weights, counts: plan.counts, bias, auxiliary } };
     });
   }
 
-  #route(tokens: Tensor): { indices: Tensor; weights: Tensor } {
-    const logits = linear(tokens, this.#router.tensor); // f32[T, E]
+  #route(logits: Tensor): { indices: Tensor; weights: Tensor } {
     return route(logits, this.#bias.tensor, {
       groups: this.config.n_group,
       topkGroups: this.config.topk_group,
@@ -117,11 +133,10 @@ export class SparseMoe {
     });
   }
 
-  #experts(tokens: Tensor, weights: Tensor, plan: DispatchPlan): Tensor {
-    const rows = gather(tokens, plan); // f32[R, D], sorted by expert
-    const gate = groupedMatmul(rows, this.#gate.tensor, plan); // f32[R, I]
-    const up = groupedMatmul(rows, this.#up.tensor, plan); // f32[R, I]
-    const down = groupedMatmul(swiglu(gate, up), this.#down.tensor, plan); // f32[R, D]
-    return combine(down, weights, plan); // f32[T, D]
+  #auxiliary(logits: Tensor, counts: Tensor): (() => Tensor) | undefined {
+    const { aux_loss_alpha: alpha = 0, num_experts_per_tok: topk } = this.config;
+    if (alpha === 0) return undefined;
+    return () =>
+      logits.device.at(this.path, () => scale(balanceLoss(sigmoidShares(logits), counts, topk), alpha));
   }
 }

@@ -66,7 +66,16 @@ Deno.test("`benchDevice()` gives one result for every case", async () => {
 });
 
 Deno.test("`bench` refuses an unknown kernel or device in one line", async () => {
-  for (const args of [["--kernels", "matnul"], ["--device", "gpu"], ["--threads", "0"], ["matmul"]]) {
+  const wrong = [
+    ["--kernels", "matnul"],
+    ["--device", "gpu"],
+    ["--kernels", "add", "--threads", "0"],
+    ["matmul"],
+    ["--device", "cpu", "--groups", "gems"],
+    ["--device", "reference", "--groups", "gemm"],
+    ["--device", "cpu", "--kernels", "matmul", "--peers"],
+  ];
+  for (const args of wrong) {
     const { value, out, err } = await captured(() => main(args));
     assertEquals([value, out], [1, ""]);
     assertMatch(err, /^error: [^\n]+\n$/);

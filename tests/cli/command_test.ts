@@ -47,6 +47,20 @@ Deno.test("`parseCommandLine()` refuses an option that the command does not have
   assertEquals(refusal(WITH_OVERRIDES, ["--depth=4"]), `Unknown option --depth: ${wanted}`);
 });
 
+Deno.test("`parseCommandLine()` takes an option with a bare value alone or after an equals sign only", () => {
+  const command: Command = {
+    ...PLAIN,
+    flags: [{ name: "lib", value: "FILE", bare: "any", help: "" }, ...PLAIN.flags],
+  };
+  const lib = (...args: string[]) => parseCommandLine(command, args).text("lib");
+  assertEquals(lib(), undefined);
+  assertEquals(lib("--lib"), "any");
+  assertEquals(lib("--lib", "--steps", "3"), "any");
+  assertEquals(lib("--lib=/a/b.so"), "/a/b.so");
+  assertThrows(() => lib("--lib", "/a/b.so"), ConfigError, 'Cannot use "/a/b.so"');
+  assertStringIncludes(helpOf(command), "--lib[=FILE]");
+});
+
 Deno.test("`parseCommandLine()` refuses an option whose value is missing", () => {
   for (const args of [["--steps"], ["--steps="], ["--steps", "--fast"]]) {
     assertEquals(

@@ -31,6 +31,7 @@ Deno.test("`diagnose()` hides what a missing permission hides, and says so", asy
 const ADAPTER: AdapterReport = {
   name: "Radeon",
   vendor: "AMD",
+  provider: "Deno",
   software: false,
   limits: { maxBufferSize: 4294967296 },
   features: ["timestamp-query", "shader-f16"],

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { describeModel } from "../../models/dsmoe/info.ts";
+import { describeModel } from "../../models/info.ts";
 import { PRESETS } from "../../models/presets.ts";
 import { CONFIG_SCHEMA, trainConfigOf } from "../../train/config.ts";
 import { mergeConfig, parseConfig } from "../../train/config_file.ts";

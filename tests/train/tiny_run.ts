@@ -2,7 +2,8 @@ import { join } from "@std/path";
 import type { Device } from "../../engine/device/device.ts";
 import { encodePng } from "../../eval/mod.ts";
 import { Philox } from "../../engine/core/random.ts";
-import { type TrainConfig, trainConfigOf } from "../../train/config.ts";
+import type { DsmoeConfig } from "../../models/dsmoe/config.ts";
+import { type TrainConfig, trainConfigOf, type TrainSections } from "../../train/config.ts";
 import { openDataset } from "../../train/dataset/mod.ts";
 import { train, type TrainOptions, type TrainResult } from "../../train/run.ts";
 
@@ -22,9 +23,12 @@ export async function makeImages(folder: string): Promise<string> {
   return folder;
 }
 
+/** A training configuration of a DSMoE. */
+export type DsmoeTrainConfig = DsmoeConfig & TrainSections;
+
 /** A DSMoE that takes milliseconds a step, on images of 8x8. */
-export function tinyConfig(images: string, changes: Partial<TrainConfig> = {}): TrainConfig {
-  const nano = trainConfigOf("dsmoe-nano");
+export function tinyConfig(images: string, changes: Partial<DsmoeTrainConfig> = {}): DsmoeTrainConfig {
+  const nano = trainConfigOf("dsmoe-nano") as DsmoeTrainConfig;
   return {
     ...nano,
     model: {

@@ -2,13 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { CpuBackend } from "../../engine/device/cpu/cpu_backend.ts";
 import { Device } from "../../engine/device/device.ts";
 import { Dsmoe } from "../../models/dsmoe/dsmoe.ts";
-import { type TrainConfig, trainConfigOf } from "../../train/config.ts";
+import { trainConfigOf } from "../../train/config.ts";
 import { TrainStep } from "../../train/step.ts";
 import { planTraining } from "../../train/training_plan.ts";
+import type { DsmoeTrainConfig } from "./tiny_run.ts";
 
-const NANO = trainConfigOf("dsmoe-nano");
+const NANO = trainConfigOf("dsmoe-nano") as DsmoeTrainConfig;
 
-function small(batch: number, accumulation = 1): TrainConfig {
+function small(batch: number, accumulation = 1): DsmoeTrainConfig {
   return {
     ...NANO,
     model: { ...NANO.model, hidden_size: 64, depth: 2 },

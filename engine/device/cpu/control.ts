@@ -10,6 +10,8 @@ export interface WorkerStart {
   readonly lane: number;
   /** Workers and the main thread. */
   readonly lanes: number;
+  /** The library of `--blas`. */
+  readonly blas?: string;
 }
 
 /** Names of the words. */

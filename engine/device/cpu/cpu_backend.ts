@@ -3,8 +3,10 @@ import { BYTES_PER_ELEMENT, type HostArray } from "../../core/dtype.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
 import type { AnyKernel } from "../../kernel.ts";
 import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
+import { type Blas, openBlas } from "./blas.ts";
+import { gemmCall, worthBlas } from "./blas_call.ts";
 import { CpuBound, CpuBuffer, CpuLowered, expectBuffer, trapError } from "./bound.ts";
-import { type Barrier, partsOf, RECORD_WORDS, walk } from "./call_list.ts";
+import { type Barrier, listWords, partsOf, RECORD_WORDS, walk } from "./call_list.ts";
 import { CpuMemory, type CpuMemoryOptions } from "./memory.ts";
 import { ModuleCache } from "./modules.ts";
 import { WorkerPool } from "./pool.ts";
@@ -14,6 +16,8 @@ import { runReference } from "./reference_call.ts";
 export interface CpuBackendOptions extends CpuMemoryOptions {
   /** Threads that share the work, the main one included; one a processor unless given. */
   readonly threads?: number;
+  /** A library that multiplies matrices: `auto` or a path; none unless given. */
+  readonly blas?: string;
 }
 
 /** One lane waits for nobody. */
@@ -35,6 +39,7 @@ export class CpuBackend implements Backend {
   readonly #modules: ModuleCache;
   readonly #lanes: number;
   readonly #pool: WorkerPool | undefined;
+  readonly #blas: Blas | undefined;
   readonly #lowered = new WeakMap<AnyKernel, Map<string, CpuLowered>>();
   readonly #warned = new Set<string>();
   readonly #run = (id: number) => this.#modules.run(id);
@@ -44,13 +49,26 @@ export class CpuBackend implements Backend {
   #capacity = 0;
   #disposed = false;
 
-  /** Starts the workers; they join when they are up, and until then the caller works alone. */
-  constructor({ threads = navigator.hardwareConcurrency, ...memory }: CpuBackendOptions = {}) {
+  /**
+   * Starts the workers; they join when they are up, and until then the caller works alone.
+   *
+   * @throws {DeviceError} when `blas` is given and there is no such library, or no permission to call it
+   */
+  constructor({ threads = navigator.hardwareConcurrency, blas, ...memory }: CpuBackendOptions = {}) {
     this.#memory = new CpuMemory(memory);
-    this.#modules = new ModuleCache(this.#memory);
-    this.#pool = threads > 1 && this.#memory.shared ? startPool(this.#memory.memory, threads) : undefined;
+    this.#blas = blas === undefined ? undefined : openBlas(blas);
+    this.#modules = new ModuleCache(this.#memory, this.#blas);
+    this.#pool = threads > 1 && this.#memory.shared
+      ? startPool(this.#memory.memory, threads, this.#blas?.path)
+      : undefined;
     this.#lanes = this.#pool?.lanes ?? 1;
-    this.description = `CPU, WASM SIMD, ${this.#lanes} thread${this.#lanes === 1 ? "" : "s"}`;
+    this.description = `CPU, WASM SIMD, ${this.#lanes} thread${this.#lanes === 1 ? "" : "s"}` +
+      (this.#blas ? `, ${this.#blas.name} for matrix products` : "");
+  }
+
+  /** Whether all threads take part by now. */
+  get started(): boolean {
+    return this.#pool?.ready ?? true;
   }
 
   /**
@@ -194,6 +212,7 @@ export class CpuBackend implements Backend {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#pool?.dispose();
+    this.#blas?.close();
   }
 
   #plan(call: Call): CpuLowered {
@@ -201,6 +220,9 @@ export class CpuBackend implements Backend {
     if (!plan) {
       this.#warnOnce(call.kernel.name);
       return new CpuLowered(call, [], [], true);
+    }
+    if (this.#blas && plan.gemm && worthBlas(plan.gemm)) {
+      return new CpuLowered(call, [gemmCall(plan.gemm, this.#lanes)], [], false);
     }
     const scratch = (plan.scratch ?? []).map(({ spec, perLane }) =>
       byteLength(spec) * (perLane ? this.#lanes : 1)
@@ -219,9 +241,10 @@ export class CpuBackend implements Backend {
     let count = 0, parallel = false;
     for (let i = from; i < to; i++) count += (list[i] as CpuBound).records.length;
     if (count === 0) return;
-    this.#reserveList(count);
+    this.#reserveList(listWords(count, this.#lanes));
     const words = new Int32Array(this.#memory.memory.buffer);
     let at = this.#list >>> 2;
+    words.fill(0, at + count, at + listWords(count, this.#lanes));
     for (let i = from; i < to; i++) {
       const bound = list[i] as CpuBound;
       if (!bound.live) {
@@ -238,13 +261,13 @@ export class CpuBackend implements Backend {
     const fail = (index: number, error: unknown) => {
       throw trapError(list, from, index, error);
     };
-    walk(words, this.#list, count, 0, 1, this.#run, { ...ALONE, fail });
+    walk({ words, lane: 0, lanes: 1, load: this.#run, barrier: { ...ALONE, fail } }, this.#list, count);
   }
 
-  #reserveList(count: number): void {
-    if (count <= this.#capacity) return;
+  #reserveList(words: number): void {
+    if (words <= this.#capacity) return;
     if (this.#capacity > 0) this.#memory.free(this.#list);
-    this.#capacity = 2 * count;
+    this.#capacity = 2 * words;
     this.#list = this.#memory.allocate(BYTES_PER_ELEMENT * this.#capacity);
   }
 
@@ -254,9 +277,9 @@ export class CpuBackend implements Backend {
 }
 
 /** Workers, or none where the runtime does not allow them. */
-function startPool(memory: WebAssembly.Memory, threads: number): WorkerPool | undefined {
+function startPool(memory: WebAssembly.Memory, threads: number, blas?: string): WorkerPool | undefined {
   try {
-    return new WorkerPool(memory, threads);
+    return new WorkerPool(memory, threads, blas);
   } catch {
     return undefined;
   }

@@ -60,7 +60,7 @@ export class CpuMemory {
         `${mebibytes(this.#maximumPages * PAGE)} are in use and the largest free block is ${
           mebibytes(largest)
         }; ` +
-        "a smaller batch or a smaller model needs less",
+        "a smaller train.batch_size (optim.accumulation keeps the update the same) or a smaller model needs less",
     );
   }
 

@@ -1,6 +1,7 @@
-import { Worker } from "node:worker_threads";
+import { DeviceError } from "../../core/errors.ts";
 import { type Run, walk } from "./call_list.ts";
 import { CONTROL, CONTROL_BYTES, ControlBarrier, sleepUntil, type WorkerStart } from "./control.ts";
+import { canSleep, spawnWorkers } from "./spawn.ts";
 
 /** Threads that run lists together with the main thread. An idle pool sleeps and lets the process exit. */
 export class WorkerPool {
@@ -12,19 +13,19 @@ export class WorkerPool {
   /**
    * Starts `lanes - 1` workers; lane 0 is the caller.
    *
-   * @throws when the runtime refuses workers, for want of a permission for instance
+   * @throws {DeviceError} on a thread that may not sleep
    */
-  constructor(memory: WebAssembly.Memory, readonly lanes: number) {
+  constructor(memory: WebAssembly.Memory, readonly lanes: number, blas?: string) {
     this.#memory = memory;
     this.#workers = lanes - 1;
     const control = this.#control.buffer as SharedArrayBuffer;
-    for (let lane = 1; lane < lanes; lane++) {
-      const workerData: WorkerStart = { memory, control, lane, lanes };
-      const worker = new Worker(workerUrl(), { workerData });
-      worker.unref();
-      // A worker that does not start never counts as ready: the main thread goes on alone.
-      worker.on("error", () => {});
-    }
+    if (!canSleep()) throw new DeviceError("Cannot start workers: this thread may not wait for them");
+    const starts = Array.from(
+      { length: this.#workers },
+      (_, i): WorkerStart => ({ memory, control, lane: i + 1, lanes, blas }),
+    );
+    // Those that fail to start are never ready.
+    spawnWorkers(starts).catch(() => {});
   }
 
   /** Whether all workers have started; until then, and if one failed to, the main thread works alone. */
@@ -40,7 +41,8 @@ export class WorkerPool {
     control[CONTROL.count] = count;
     Atomics.add(control, CONTROL.epoch, 1);
     Atomics.notify(control, CONTROL.epoch);
-    walk(new Int32Array(this.#memory.buffer), list, count, 0, this.lanes, load, this.#barrier);
+    const words = new Int32Array(this.#memory.buffer);
+    walk({ words, lane: 0, lanes: this.lanes, load, barrier: this.#barrier }, list, count);
     sleepUntil(control, CONTROL.idle, (value) => value === this.#workers);
     return Atomics.load(control, CONTROL.failed) - 1;
   }
@@ -51,10 +53,4 @@ export class WorkerPool {
     Atomics.add(this.#control, CONTROL.epoch, 1);
     Atomics.notify(this.#control, CONTROL.epoch);
   }
-}
-
-/** The worker's module; `node:worker_threads` takes none over the network, but one that imports it. */
-function workerUrl(): URL {
-  const url = new URL("./worker.ts", import.meta.url);
-  return url.protocol === "file:" ? url : new URL(`data:text/javascript,import ${JSON.stringify(url.href)}`);
 }

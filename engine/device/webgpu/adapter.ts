@@ -1,4 +1,6 @@
 import { DeviceError } from "../../core/errors.ts";
+import { oneLine } from "./failures.ts";
+import { openGpu, providerOf } from "./provider.ts";
 
 /** What `doctor` prints and `auto` decides by: one WebGPU adapter, before any device is made of it. */
 export interface AdapterReport {
@@ -6,6 +8,8 @@ export interface AdapterReport {
   readonly name: string;
   /** Maker of the adapter, or its PCI number where the name is not known. */
   readonly vendor: string;
+  /** Who implements WebGPU: `Deno` or `Dawn`. */
+  readonly provider: string;
   /** Whether the adapter computes on the CPU (llvmpipe, SwiftShader, WARP). */
   readonly software: boolean;
   /** Limits of the adapter that matter to compute, in the units of the WebGPU specification. */
@@ -18,6 +22,10 @@ export interface AdapterReport {
 export interface WebGpuOptions {
   /** Whether a software adapter will do; true unless told, since only `auto` refuses one. */
   readonly allowSoftware?: boolean;
+  /** Who implements WebGPU: `deno` (the default), `dawn`, or `dawn:NAME` for one of several adapters. */
+  readonly gpu?: string;
+  /** Forms of the kernels: those that suit the adapter unless told, which tests of the other forms do. */
+  readonly variants?: "hardware" | "software";
 }
 
 /** A device with everything that its adapter offers, and the report of that adapter. */
@@ -54,10 +62,15 @@ const VENDORS: Readonly<Record<number, string>> = {
 
 const SOFTWARE_NAMES = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 
-/** Describes the adapter that `WebGpuBackend.create()` would use; undefined where there is none. */
-export async function probeAdapter(): Promise<AdapterReport | undefined> {
-  const adapter = await requestAdapter();
-  return adapter && reportOf(adapter);
+/**
+ * Describes the adapter that `WebGpuBackend.create()` would use; undefined where there is none.
+ *
+ * @param gpu as in `WebGpuOptions`
+ * @throws {DeviceError} when Dawn is asked for and cannot be had, or has no adapter of that name
+ */
+export async function probeAdapter(gpu?: string): Promise<AdapterReport | undefined> {
+  const adapter = await requestAdapter(gpu);
+  return adapter && reportOf(adapter, gpu);
 }
 
 /**
@@ -66,14 +79,14 @@ export async function probeAdapter(): Promise<AdapterReport | undefined> {
  * @throws {DeviceError} when there is no adapter, only a refused software one, or the driver refuses a device
  */
 export async function openDevice(options: WebGpuOptions): Promise<OpenedDevice> {
-  const adapter = await requestAdapter();
+  const adapter = await requestAdapter(options.gpu);
   if (!adapter) {
     throw new DeviceError(
       "Cannot open a WebGPU device: no adapter was found, install a GPU driver or the software adapter " +
         "(Debian: apt-get install mesa-vulkan-drivers libvulkan1)",
     );
   }
-  const report = reportOf(adapter);
+  const report = reportOf(adapter, options.gpu);
   if (report.software && options.allowSoftware === false) {
     throw new DeviceError(
       `Cannot open a WebGPU device: a hardware adapter is wanted, got the software adapter ${report.name}`,
@@ -89,21 +102,24 @@ export async function openDevice(options: WebGpuOptions): Promise<OpenedDevice> 
   }
 }
 
-async function requestAdapter(): Promise<GPUAdapter | undefined> {
+async function requestAdapter(name?: string): Promise<GPUAdapter | undefined> {
+  const gpu = await openGpu(name);
   try {
-    return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
-  } catch {
-    // A broken driver is as good as none: the caller falls back or reports "no adapter".
-    return undefined;
+    return await gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
+  } catch (error) {
+    // Dawn lists the adapters there are. In Deno a broken driver is as good as none.
+    if (!name?.includes(":")) return undefined;
+    throw new DeviceError(`Cannot use --gpu ${name}: ${oneLine((error as Error).message)}`, { cause: error });
   }
 }
 
-function reportOf(adapter: GPUAdapter): AdapterReport {
+function reportOf(adapter: GPUAdapter, gpu: string | undefined): AdapterReport {
   const { info, limits } = adapter;
   const name = info.description || info.device || "unnamed adapter";
   return {
     name,
     vendor: VENDORS[Number(info.vendor)] ?? info.vendor,
+    provider: providerOf(gpu),
     software: info.isFallbackAdapter || SOFTWARE_NAMES.test(name),
     limits: Object.fromEntries(COMPUTE_LIMITS.map((limit) => [limit, limits[limit]])),
     features: [...adapter.features],

@@ -33,7 +33,7 @@ interface WebGpuBound extends Bound {
 export class WebGpuBackend implements Backend {
   /** Always `webgpu`. */
   readonly kind = "webgpu";
-  /** Adapter, vendor, and whether it is software. */
+  /** Adapter, vendor, whether it is software, and who implements WebGPU if not Deno. */
   readonly description: string;
   /** One tile of the grouped matmul has 32 rows. */
   readonly groupedTileRows = 32;
@@ -53,9 +53,15 @@ export class WebGpuBackend implements Backend {
   readonly #lowering: LoweringCache;
   readonly #timestamps: Timestamps | undefined;
 
-  private constructor(readonly gpu: GPUDevice, readonly adapter: AdapterReport) {
-    this.description = `${adapter.name}, ${adapter.vendor}${adapter.software ? ", software adapter" : ""}`;
-    this.limits = limitsOf(gpu);
+  private constructor(
+    readonly gpu: GPUDevice,
+    readonly adapter: AdapterReport,
+    { variants = adapter.software ? "software" : "hardware" }: WebGpuOptions,
+  ) {
+    const { name, vendor, provider, software } = adapter;
+    const facts = [software ? "software adapter" : "", provider === "Deno" ? "" : `through ${provider}`];
+    this.description = [name, vendor, ...facts].filter((fact) => fact !== "").join(", ");
+    this.limits = limitsOf(gpu, variants === "software");
     this.#failures = new Failures(gpu);
     this.#groups = new BindGroupCache(this.#failures);
     this.#buffers = new BufferPool(this.#failures, {
@@ -79,13 +85,13 @@ export class WebGpuBackend implements Backend {
   }
 
   /**
-   * Opens the fastest adapter. Needs no Deno permission.
+   * Opens the fastest adapter. Deno's own WebGPU needs no permission, Dawn needs `--allow-ffi`.
    *
-   * @throws {DeviceError} when there is no adapter, or only a software one and `allowSoftware` is false
+   * @throws {DeviceError} when there is no adapter, or only a software one and `allowSoftware` is false, or no Dawn
    */
   static async create(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
     const { gpu, report } = await openDevice(options);
-    return new WebGpuBackend(gpu, report);
+    return new WebGpuBackend(gpu, report, options);
   }
 
   /** Bind groups alive, for tests of their bound. */
@@ -271,13 +277,14 @@ function typed({ dtype }: Spec, bytes: ArrayBuffer): HostArray {
   return dtype === "i32" ? new Int32Array(bytes) : new Uint32Array(bytes);
 }
 
-function limitsOf({ limits }: GPUDevice): Limits {
+function limitsOf({ limits }: GPUDevice, software: boolean): Limits {
   return {
     maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
     maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+    software,
   };
 }
 

@@ -31,7 +31,7 @@ export const runAdamW: CaseRunner = async (context) => {
     norms.push((await gradNorm.read())[0]);
   }
   if (golden.has("grad_norms")) await checks.values("grad_norms", norms, "loss");
-  await compareTraining(context, params, optimizer, emaDecay);
+  await compareTraining(context, params, optimizer, { emaDecay });
   await compareMoments(context, optimizer);
 };
 

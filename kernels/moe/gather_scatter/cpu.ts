@@ -15,8 +15,8 @@ import type { MoveSizes } from "./sizes.ts";
 /** Slots whose addresses and weights are held in locals at once. */
 const SLOTS_AT_ONCE = 4;
 
-/** Work of one grain in elements, some ten microseconds. */
-const GRAIN_ELEMENTS = 16_384;
+/** Elements worth handing to another worker. */
+const GRAIN_ELEMENTS = 32_768;
 
 function grainOf(elements: number): number {
   return Math.max(1, Math.floor(GRAIN_ELEMENTS / elements));

@@ -16,7 +16,12 @@ import { type GroupedMatmulAttrs, type GroupedSizes, groupedSizes } from "./size
 export function groupedMatmulCpu(inputs: readonly Spec[], attrs: GroupedMatmulAttrs): CpuPlan {
   const sizes = groupedSizes(inputs, attrs);
   const [out, blocks, packed] = [5, 6, 7];
+  const { rows: m, n, k, experts: batch } = sizes;
   return {
+    gemm: {
+      ...{ a: 0, b: 1, c: out, transA: false, transB: attrs.transposeWeight, m, n, k, batch },
+      groups: { along: "m", counts: 2, offsets: 3 },
+    },
     calls: [
       packCall(sizes, attrs.transposeWeight, [1, 2, packed]),
       multiplyCall(sizes, attrs.tile, [0, packed, 2, 3, 4, out, blocks]),

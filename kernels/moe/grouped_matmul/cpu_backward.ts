@@ -10,7 +10,12 @@ import { type GroupedOuterSizes, groupedOuterSizes } from "./sizes.ts";
 export function groupedOuterCpu(inputs: readonly Spec[]): CpuPlan {
   const sizes = groupedOuterSizes(inputs);
   const [out, blocks, packed] = [4, 5, 6];
+  const { rows: k, m, n, experts: batch } = sizes;
   return {
+    gemm: {
+      ...{ a: 0, b: 1, c: out, transA: true, transB: false, m, n, k, batch },
+      groups: { along: "k", counts: 2, offsets: 3 },
+    },
     calls: [packCall(sizes, [1, packed]), multiplyCall(sizes, [0, packed, 2, 3, out, blocks])],
     scratch: [
       { spec: f32(BLOCK_SCRATCH), perLane: true },

@@ -13,7 +13,8 @@ import type { CpuPlan } from "../../../engine/kernel.ts";
 import { normalizes, type RouteAttrs, SUM_EPSILON } from "./attrs.ts";
 import { sigmoidRounded } from "./sigmoid_f64.ts";
 
-const GRAIN_TOKENS = 32;
+/** Tokens worth handing to another worker. */
+const GRAIN_TOKENS = 128;
 
 type Address = Local<"i32">;
 

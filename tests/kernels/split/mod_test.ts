@@ -102,3 +102,23 @@ Deno.test("`SPLIT.webgpu()` binds at most 8 buffers a launch", () => {
   assertEquals(launches.map(({ bindings }) => bindings.length), [8, 8, 3]);
   assertEquals(launches.flatMap(({ bindings }) => bindings.slice(1)), parts.map((_, i) => 1 + i));
 });
+
+deviceTest(
+  ALL,
+  "a recorded program gives the gradients of `concat()` as an eager one does",
+  async (device) => {
+    const [a, b] = [counting(device, 2, 3), counting(device, 2, 1)];
+    const both = () =>
+      valueAndGradients([a, b], () => {
+        const joined = concat([a, b], 1);
+        return sum(mul(joined, joined));
+      }).gradients;
+    using program = await device.record("concat", () => {
+      const [left, right] = both();
+      return { left: left!, right: right! };
+    });
+    program.run();
+    assertEquals([...await program.results.left.read()], [0, 2, 4, 6, 8, 10]);
+    assertEquals([...await program.results.right.read()], [0, 2]);
+  },
+);

@@ -36,7 +36,7 @@ Deno.test("`allocate()` says what was asked and what is left when the memory is 
     () => memory.allocate(1 << 20),
     DeviceError,
     "Cannot allocate 1.0 MiB on the cpu device: 1.0 MiB of 2.0 MiB are in use and the largest free block is 1.0 MiB; " +
-      "a smaller batch or a smaller model needs less",
+      "a smaller train.batch_size (optim.accumulation keeps the update the same) or a smaller model needs less",
   );
   memory.free(block);
   memory.allocate(1 << 20);
@@ -52,4 +52,24 @@ Deno.test("`free()` refuses an address twice", () => {
 Deno.test("`CpuMemory` is shared unless told otherwise", () => {
   assertEquals(new CpuMemory({ maximumPages: 2 }).shared, true);
   assertEquals(new CpuMemory({ maximumPages: 2, shared: false }).shared, false);
+});
+
+Deno.test("`allocate()` grows to 4 GiB, and says what is left when more is asked for", () => {
+  const memory = new CpuMemory();
+  // Pages that nobody touches cost the machine nothing.
+  const blocks = Array.from({ length: 7 }, () => memory.allocate(512 << 20));
+  const rest = memory.allocate((511 << 20) - (1 << 10));
+  const end = rest + (511 << 20) - (1 << 10);
+  assert(end > 0xffe00000 && end <= 2 ** 32);
+  memory.words(rest, 1)[0] = 7;
+  memory.bytes(end - 4, 4).set([1, 2, 3, 4]);
+  assertEquals([...memory.bytes(end - 4, 4)], [1, 2, 3, 4]);
+  assert(memory.reserved > 0xffe00000 && memory.reserved <= 2 ** 32);
+  assertThrows(
+    () => memory.allocate(512 << 20),
+    DeviceError,
+    "Cannot allocate 512.0 MiB on the cpu device: 40",
+  );
+  memory.free(blocks[3]);
+  assertEquals(memory.allocate(512 << 20), blocks[3]);
 });

@@ -1,8 +1,7 @@
-import { formatSpec } from "../../engine/core/spec.ts";
-import type { Parameter } from "../../engine/params/param_store.ts";
-import type { DsmoeConfig } from "./config.ts";
-import { countParameters, type ForwardFlops, forwardFlops, type ParameterCounts } from "./counts.ts";
-import { Dsmoe } from "./dsmoe.ts";
+import { formatSpec } from "../engine/core/spec.ts";
+import type { Parameter } from "../engine/params/param_store.ts";
+import { countParameters, type ForwardFlops, type ParameterCounts } from "./counts.ts";
+import { createModel, forwardFlops, type ModelConfig } from "./create.ts";
 
 /** Parameters that differ only in the number of their block or expert. */
 export interface ParameterGroup {
@@ -23,7 +22,7 @@ export interface ParameterGroup {
 /** What is known of a model before it has any memory. */
 export interface ModelInfo {
   /** What the model was made from. */
-  readonly config: DsmoeConfig;
+  readonly config: ModelConfig;
   /** Every parameter and buffer, in order of declaration. */
   readonly groups: readonly ParameterGroup[];
   /** All, trainable and activated parameters. */
@@ -37,10 +36,10 @@ export interface ModelInfo {
  *
  * @throws {ConfigError} when the configuration is not valid
  */
-export function describeModel(config: DsmoeConfig): ModelInfo {
+export function describeModel(config: ModelConfig): ModelInfo {
   return {
     config,
-    groups: parameterGroups(new Dsmoe(config).params.all),
+    groups: parameterGroups(createModel(config).params.all),
     counts: countParameters(config),
     forwardFlops: forwardFlops(config),
   };

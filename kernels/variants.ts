@@ -1,0 +1,24 @@
+import type { Limits } from "../engine/kernel.ts";
+
+/** Forms of kernels that suit a kind of adapter. All forms are correct on all adapters. */
+export interface Variants {
+  /** Widest row that softmax and the norms give to a single invocation; wider ones get a workgroup each. */
+  readonly widestRowOfInvocation: number;
+}
+
+/**
+ * The forms by kind of adapter: every choice that depends on it is made here, and measured.
+ *
+ * A software adapter (llvmpipe) runs the invocations of a workgroup on one core, eight at a time, and stores the state
+ * of each at a barrier: work without barriers wins, and reading memory in columns costs little. It ends an invocation's
+ * loop after 65,535 rounds, and one f32 sum over a very long row would lose digits.
+ */
+export const VARIANTS: Readonly<Record<"hardware" | "software", Variants>> = {
+  hardware: { widestRowOfInvocation: 0 },
+  software: { widestRowOfInvocation: 4096 },
+};
+
+/** The forms for an adapter with these limits. */
+export function variantsOf({ software = false }: Limits): Variants {
+  return VARIANTS[software ? "software" : "hardware"];
+}

@@ -1,0 +1,42 @@
+import type { ParamStore } from "../../engine/params/param_store.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import type { Objective } from "../diffusion/objective.ts";
+import { RECTIFIED_FLOW } from "../diffusion/rectified_flow.ts";
+import { DENSE_LAYER } from "../dit/block.ts";
+import { isRoutedBlock } from "../dit/config.ts";
+import { DitTrunk } from "../dit/trunk.ts";
+import type { DiffusionModel, ModelOutput, Probe, TrainingContext } from "../model.ts";
+import { type EcDitConfig, validateEcDit } from "./config.ts";
+import { ExpertChoiceMoe } from "./expert_choice_moe.ts";
+
+/** A DiT whose experts choose their tokens, image by image; a baseline of DiffMoE (EC-DiT, arXiv 2410.02098). */
+export class EcDit implements DiffusionModel {
+  readonly objective: Objective = RECTIFIED_FLOW;
+  readonly #trunk: DitTrunk;
+
+  /** Declares the parameters; gives them no memory. */
+  constructor(readonly config: EcDitConfig) {
+    validateEcDit(config);
+    this.#trunk = new DitTrunk(
+      config.model,
+      (i) => isRoutedBlock(config.moe, i) ? (scope) => new ExpertChoiceMoe(scope, config) : DENSE_LAYER,
+    );
+  }
+
+  /** All parameters, under the reference's names. */
+  get params(): ParamStore {
+    return this.#trunk.params;
+  }
+
+  /**
+   * Runs the network.
+   *
+   * @param x noisy images, `f32[B, C, H, W]`
+   * @param t times in [0, 1], 0 being noise, `f32[B]`
+   * @param y labels, `i32[B]`, `num_classes` being the null class
+   * @param training absent when sampling
+   */
+  forward(x: Tensor, t: Tensor, y: Tensor, probe?: Probe, training?: TrainingContext): ModelOutput {
+    return this.#trunk.forward({ x, t, y }, probe, training);
+  }
+}
