@@ -8,6 +8,8 @@ import { type Command, type CommandLine, runCommand, say } from "../cli/command.
 import { ConfigError, DataError } from "../engine/core/errors.ts";
 import { describeModel, type ModelInfo, type ParameterGroup } from "../models/info.ts";
 import type { TrainConfig } from "./config.ts";
+import { formatPresets } from "./presets_table.ts";
+import { decimals, type Row, table, whole } from "./table.ts";
 import { emojiSource, folderSource, type ImageSource } from "./dataset/mod.ts";
 import { freshConfig } from "./main.ts";
 import { planTraining, type TrainingPlan } from "./training_plan.ts";
@@ -21,6 +23,7 @@ export const COMMAND: Command = {
   flags: [
     { name: "preset", value: "NAME", help: "configuration to start from (default dsmoe-nano)" },
     { name: "config", value: "FILE.yaml", help: "fields that differ from the preset" },
+    { name: "all", help: "every preset in one table, with the published results" },
     { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
     { name: "batch", value: "N", help: "images of one forward pass (default: the preset's)" },
     { name: "device", value: "NAME", help: "plan memory for webgpu (default) or cpu" },
@@ -47,6 +50,7 @@ export interface Info {
 /** Runs `deno task info`. Returns the exit code. */
 export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
+    if (line.has("all")) return say(formatPresets());
     const device = deviceOf(line.text("device") ?? "webgpu");
     const batch = line.number("batch", 1, true);
     const config = await freshConfig(line);
@@ -103,16 +107,6 @@ export function formatInfo(info: Info): string {
 
 function titled(title: string, lines: readonly string[]): string[] {
   return [title, ...lines.map((line) => `  ${line}`), ""];
-}
-
-type Row = readonly string[];
-
-/** Columns of equal width: `left` of them to the left, the others to the right. */
-function table(rows: readonly Row[], left: number): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) =>
-    row.map((cell, i) => i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ").trimEnd()
-  );
 }
 
 function groupTable(groups: readonly ParameterGroup[]): string[] {
@@ -195,14 +189,6 @@ function dataLines({ config, data }: Info): string[] {
     );
   }
   return lines;
-}
-
-function whole(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-function decimals(value: number, digits: number): string {
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 function mebibytes(bytes: number): string {

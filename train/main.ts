@@ -127,7 +127,11 @@ async function resumedConfig(line: CommandLine, folder: string): Promise<TrainCo
   // The number of classes came from the images, not from the user.
   const asked = withClasses(wanted, own.model.num_classes);
   const changed = fieldNames(own).filter((name) => field(own, name) !== field(asked, name));
-  const refused = changed.filter((name) => !MAY_CHANGE.includes(name));
+  // Half a cosine over another number of steps would have had other rates from the start.
+  const free = own.optim.lr_schedule === "cosine"
+    ? MAY_CHANGE.filter((name) => name !== "train.steps")
+    : MAY_CHANGE;
+  const refused = changed.filter((name) => !free.includes(name));
   if (refused.length > 0) {
     const list = refused.map((name) => `${name} ${field(asked, name)} (the run has ${field(own, name)})`);
     throw new ConfigError(`Cannot resume ${folder} with another configuration: ${list.join(", ")}`);

@@ -30,6 +30,7 @@ export const COMMAND: Command = {
   ],
 };
 
+/** The model that the quickstart trains. */
 const PRESET = "dsmoe-nano";
 const PER_CLASS = 2;
 const SAMPLER = { steps: 50, method: "euler", guidance: 1.5, seed: 0 } as const;
@@ -46,6 +47,8 @@ export interface QuickstartResult {
   readonly imagesPerSecond: number;
   /** The grid of samples. */
   readonly samples: string;
+  /** Their pixels, two images a class, `f32[2 * classes, 3, S, S]`. */
+  readonly images: Float32Array;
 }
 
 /** Runs `deno task quickstart`. Returns the exit code. */
@@ -63,11 +66,16 @@ export function main(args: readonly string[]): Promise<number> {
   });
 }
 
-/** Trains the nano preset for some minutes and draws its samples and its loss. */
-export async function quickstart(device: Device, out: string, minutes: number): Promise<QuickstartResult> {
+/** Trains a preset on emoji for some minutes and draws its samples and its loss. */
+export async function quickstart(
+  device: Device,
+  out: string,
+  minutes: number,
+  preset: string = PRESET,
+): Promise<QuickstartResult> {
   await keepOlderRun(out);
   const progress = new ProgressLine();
-  const defaults = trainConfigOf(PRESET);
+  const defaults = trainConfigOf(preset);
   const endless = { ...defaults, train: { ...defaults.train, steps: Number.MAX_SAFE_INTEGER } };
   const { config, dataset } = await openTrainingData(endless, {
     onProgress: (done, total) => progress.show(`decoding image ${done} of ${total}`),
@@ -86,10 +94,11 @@ export async function quickstart(device: Device, out: string, minutes: number): 
     onMetrics: (record) => progress.show(progressText(record, undefined, left())),
   });
   progress.end();
-  const samples = await drawSamples(device, checkpoint, join(out, RUN_FILES.samples), progress);
+  const samples = join(out, RUN_FILES.samples);
+  const images = await drawSamples(device, checkpoint, samples, preset, progress);
   const records = await readMetrics(join(out, RUN_FILES.metrics));
-  await drawLoss(records, join(out, RUN_FILES.loss), device);
-  return { ...summary(records), samples };
+  await drawLoss(records, join(out, RUN_FILES.loss), preset, device);
+  return { ...summary(records), samples, images };
 }
 
 async function keepOlderRun(out: string): Promise<void> {
@@ -105,8 +114,9 @@ async function drawSamples(
   device: Device,
   path: string,
   out: string,
+  preset: string,
   progress: ProgressLine,
-): Promise<string> {
+): Promise<Float32Array> {
   using checkpoint = await openModelCheckpoint(path);
   const model = createModel(checkpoint.config);
   using params = model.params;
@@ -121,20 +131,25 @@ async function drawSamples(
   });
   progress.end();
   const caption =
-    `${PRESET} after ${step} steps, Euler ${SAMPLER.steps} steps, CFG ${SAMPLER.guidance}, average weights`;
+    `${preset} after ${step} steps, Euler ${SAMPLER.steps} steps, CFG ${SAMPLER.guidance}, average weights`;
   await Deno.writeFile(out, await classGrid(images, config.model.input_size, classNames, caption));
-  return out;
+  return images;
 }
 
-async function drawLoss(records: readonly MetricsRecord[], out: string, device: Device): Promise<void> {
+async function drawLoss(
+  records: readonly MetricsRecord[],
+  out: string,
+  preset: string,
+  device: Device,
+): Promise<void> {
   const points = records.flatMap(({ step, losses, lr }) =>
     losses.map((loss, i) => ({ step: step - losses.length + i + 1, loss, lr }))
   );
   const subtitle = `${device.backend.description}, Deno ${Deno.version.deno}`;
-  await Deno.writeFile(out, await lossPlot(points, { title: `Training loss of ${PRESET}`, subtitle }));
+  await Deno.writeFile(out, await lossPlot(points, { title: `Training loss of ${preset}`, subtitle }));
 }
 
-function summary(records: readonly MetricsRecord[]): Omit<QuickstartResult, "samples"> {
+function summary(records: readonly MetricsRecord[]): Omit<QuickstartResult, "samples" | "images"> {
   const losses = records.flatMap((record) => record.losses);
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {

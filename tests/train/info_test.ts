@@ -111,3 +111,12 @@ Deno.test("`describeModel()` collapses blocks and experts into patterns", () => 
   const experts = "blocks.{1,3..9}.mlp.experts.blocks.{0..15}.gate_proj.weight";
   assert(patterns.includes(`${experts} f32[768, 384] 80 xavierUniform(gain=1)`));
 });
+
+Deno.test("`info --all` prints every preset with both units and the published results", async () => {
+  const lines = (await print("--all")).split("\n");
+  const row = (name: string) => lines.find((line) => line.startsWith(`${name} `))?.split(/ {2,}/);
+  assertEquals(lines.filter((line) => line !== "").length, Object.keys(PRESETS).length + 2);
+  assertEquals(row("dsmoe-l-e48")?.slice(1, 5), ["1,166.94", "1,112.88", "456.80", "435.63"]);
+  assertEquals(row("dsmoe-l-e48")?.slice(-2), ["9.19 / 118.52", "2.55 / 278.35"]);
+  assertEquals(row("dit-s-2")?.[5], "0.0%");
+});
