@@ -12,6 +12,8 @@ export interface Layout {
 }
 
 const times = (factor: number): string => Number.isFinite(factor) ? `${factor.toFixed(2)}x` : "-";
+/** Three digits, or all before the point. */
+const significant = (value: number): string => value >= 1000 ? value.toFixed(0) : value.toPrecision(3);
 const percent = (fraction: number): string => `${(100 * fraction).toFixed(0)}%`;
 
 /** Time of the last over time of the most threads: how much faster the most threads are than one. */
@@ -37,7 +39,7 @@ export function speedLayout(threads: readonly number[], peers: readonly string[]
     cells: (line) => [
       line.name,
       ...line.threads.flatMap(({ milliseconds, gflops, peak, tilePeak }) => [
-        milliseconds.toPrecision(3),
+        significant(milliseconds),
         gflops.toFixed(1),
         percent(gflops / peak),
         percent(gflops / tilePeak),

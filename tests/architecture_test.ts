@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "train": ["engine/", "kernels/", "models/", "train/", "cli/", "eval/mod.ts"],
   "eval": ["engine/", "kernels/", "models/", "eval/", "cli/"],
   "bench": ["engine/", "kernels/", "models/", "train/", "bench/", "cli/"],
-  "docs": ["engine/", "kernels/", "models/", "train/", "eval/", "cli/"],
+  "docs": ["engine/", "kernels/", "models/", "train/", "eval/", "cli/", "@std/"],
   "std": ["std/", "node:"],
   "mod.ts": ["engine/mod.ts", "kernels/mod.ts", "models/mod.ts", "train/mod.ts", "eval/mod.ts"],
 };

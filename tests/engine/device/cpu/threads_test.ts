@@ -13,7 +13,7 @@ import { available, PARITY_FOLDER, parityAvailable } from "../../../devices.ts";
 import { GOLDENS } from "../../../parity/altered.ts";
 
 const THREADS = [1, 2, 4];
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 /** Opens a device whose workers all take part. */
 async function openPooled(threads: number): Promise<Device> {
