@@ -123,16 +123,16 @@ const PIXEL: TrainSections = {
 };
 
 /** Small images learn faster with a higher rate, and a short run needs a shorter average. */
-function nano({ optim, train }: TrainSections): TrainSections {
+function nano({ optim, train }: TrainSections, lr: number): TrainSections {
   return {
     optim: {
       ...optim,
-      lr: 1e-3,
+      lr,
       base_lr: 0,
       warmup_steps: 20,
       warmup_epochs: 0,
       clip_grad_norm: 1,
-      ema_decay: 0.99,
+      ema_decay: 0.98,
       ema_decay2: optim.ema_decay2 === 0 ? 0 : 0.95,
     },
     train: {
@@ -154,8 +154,12 @@ function nano({ optim, train }: TrainSections): TrainSections {
  */
 export function trainConfigOf(preset: string): TrainConfig {
   const model = presetNamed(preset);
-  const recipe = model.family.startsWith("jit") ? PIXEL : LATENT;
-  return { ...model, ...(preset.toLowerCase().endsWith("-nano") ? nano(recipe) : recipe) };
+  const pixel = model.family.startsWith("jit");
+  const recipe = pixel ? PIXEL : LATENT;
+  return {
+    ...model,
+    ...(preset.toLowerCase().endsWith("-nano") ? nano(recipe, pixel ? 1e-3 : 2e-3) : recipe),
+  };
 }
 
 /** A configuration with another number of classes, which comes from the images. */

@@ -89,15 +89,16 @@ function runToBarrier(scheduler: Scheduler, invocation: Invocation): void {
 
 /**
  * A source for version 1.6.0. It takes the name `block` for a keyword, and passes over a barrier that is the first
- * statement of a loop's body, so that everything around it looks unordered. Attention's tiles are made smaller, which
- * changes the length of its loops, not where the barriers stand.
+ * statement of a loop's body, so that everything around it looks unordered. Tiles and workgroups are made smaller, which
+ * changes the length of loops, not where the barriers stand; a workgroup that is also a histogram of bytes stays.
  */
 function adapted(source: string): string {
   return source.replaceAll(/\/\/.*$/gm, "")
     .replaceAll(/\bblock\b/g, "block_")
     .replaceAll(/\{\s*workgroupBarrier\(\)/g, "{ let before_barrier = 0; workgroupBarrier()")
     .replace("const KEYS = 32u;", "const KEYS = 8u;")
-    .replace("const CHUNK = 16u;", "const CHUNK = 8u;");
+    .replace("const CHUNK = 16u;", "const CHUNK = 8u;")
+    .replace(/const (LANES|BLOCK) = 256u;/, source.includes("atomic<") ? "$&" : "const $1 = 32u;");
 }
 
 /** The first race of a launch, and barriers that not all invocations reach. */
