@@ -9,6 +9,7 @@ import { formatSpec } from "../engine/core/spec.ts";
 import type { DeviceKind } from "../engine/device/backend.ts";
 import { chooseDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { probeAdapter } from "../engine/device/webgpu/adapter.ts";
+import { GPU_NAMES } from "../engine/device/webgpu/provider.ts";
 import type { Cost } from "../engine/kernel.ts";
 import { ConfigError } from "../engine/core/errors.ts";
 import { benchEngine } from "./engine_command.ts";
@@ -41,6 +42,7 @@ export const COMMAND: Command = {
       value: "N",
       help: "threads of the cpu device (default: 1 and all cores, or all cores)",
     },
+    { name: "gpu", value: "NAME", help: `who implements WebGPU: ${GPU_NAMES} (default deno)` },
     { name: "json", help: "print one JSON document, with device, driver, versions and date" },
   ],
 };
@@ -87,6 +89,8 @@ export interface DeviceBench {
 export interface BenchOptions {
   /** Threads of the cpu device; all cores unless given. */
   readonly threads?: number;
+  /** Who implements WebGPU for the webgpu device; Deno unless given. */
+  readonly gpu?: string;
   /** Given the device's line and its roofline, before the first case. */
   readonly onRoofline?: (description: string, roofline: Roofline) => void;
   /** Given every result when it is there. */
@@ -106,7 +110,7 @@ export function main(args: readonly string[]): Promise<number> {
     const device = line.text("device");
     if (device === "cpu" && names === undefined) return await benchEngine(line);
     refuseEngineFlags(line);
-    await benchCases(line, await kindsOf(device), names);
+    await benchCases(line, await kindsOf(device, line.text("gpu")), names);
   });
 }
 
@@ -120,20 +124,21 @@ function refuseEngineFlags(line: CommandLine): void {
 async function benchCases(line: CommandLine, kinds: readonly DeviceKind[], names?: string[]): Promise<void> {
   const suites = narrow(await findSuites(), names?.includes("all") ? undefined : names);
   const threads = line.number("threads", 1, true);
+  const gpu = line.text("gpu");
   const json = line.has("json");
   const all: DeviceBench[] = [];
   for (const kind of kinds) {
     const show = json
       ? {}
       : { onRoofline: sayRoofline, onResult: (result: BenchResult) => say(rowOf(result)) };
-    all.push(await benchDevice(kind, suites, { threads, ...show }));
+    all.push(await benchDevice(kind, suites, { threads, gpu, ...show }));
   }
   say(json ? JSON.stringify(all, null, 2) : `\n${FOOTNOTE}`);
 }
 
-async function kindsOf(name: string | undefined): Promise<DeviceKind[]> {
-  if (name !== undefined) return [(await chooseDevice(name)).kind];
-  return await probeAdapter() ? ["webgpu", "cpu", "reference"] : ["cpu", "reference"];
+async function kindsOf(name: string | undefined, gpu: string | undefined): Promise<DeviceKind[]> {
+  if (name !== undefined) return [(await chooseDevice(name, { gpu })).kind];
+  return await probeAdapter(gpu) ? ["webgpu", "cpu", "reference"] : ["cpu", "reference"];
 }
 
 /**
@@ -144,9 +149,9 @@ async function kindsOf(name: string | undefined): Promise<DeviceKind[]> {
 export async function benchDevice(
   kind: DeviceKind,
   suites: readonly FoundSuite[],
-  { threads, onRoofline, onResult }: BenchOptions = {},
+  { threads, gpu, onRoofline, onResult }: BenchOptions = {},
 ): Promise<DeviceBench> {
-  using device = await openDevice(kind, { threads });
+  using device = await openDevice(kind, kind === "webgpu" ? { gpu } : { threads });
   const { description } = device.backend;
   const roofline = await measureRoofline(device);
   onRoofline?.(`${kind}: ${description}, Deno ${Deno.version.deno}`, roofline);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NonFiniteError } from "../engine/core/errors.ts";
+import { DeviceError, NonFiniteError } from "../engine/core/errors.ts";
 import type { Device } from "../engine/device/device.ts";
 import { checkFinite } from "../engine/program/nan_check.ts";
 import type { Program } from "../engine/program/program.ts";
@@ -31,6 +31,8 @@ export class Trainer implements Disposable {
   /** The step that is recorded or run eagerly. */
   readonly step: TrainStep;
   #program: Program | undefined;
+  /** Steps that were submitted. */
+  #done = 0;
 
   private constructor(
     private readonly device: Device,
@@ -63,12 +65,27 @@ export class Trainer implements Disposable {
     return this.#program;
   }
 
-  /** Takes the steps from `from` to the configured end. Returns the number of finished steps. */
+  /**
+   * Takes the steps from `from` to the configured end. Returns the number of finished steps.
+   *
+   * @throws {DeviceError} naming the step at which the device failed
+   */
   async run(from: number, events: LoopEvents): Promise<number> {
+    this.#done = from;
+    try {
+      return await this.#takeSteps(from, events);
+    } catch (error) {
+      if (error instanceof DeviceError) error.message = `Stopped at step ${this.#done}: ${error.message}`;
+      throw error;
+    }
+  }
+
+  async #takeSteps(from: number, events: LoopEvents): Promise<number> {
     const { steps, log_every, checkpoint_every, preview_every } = this.config.train;
     let [logged, done] = [from, from];
     let started = performance.now();
     while (done < steps && !events.shouldStop()) {
+      this.#done = done + 1;
       await this.takeStep(done++);
       const last = done === steps || events.shouldStop();
       if (done % log_every === 0 || last) {

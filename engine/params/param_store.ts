@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/errors.ts";
+import { CheckpointError, withModulePath } from "../core/errors.ts";
 import type { HostArray } from "../core/dtype.ts";
 import type { Seed } from "../core/random.ts";
 import { sameShape, type Shape, sizeOf } from "../core/shape.ts";
@@ -153,7 +153,13 @@ export class ParamStore implements Disposable {
   /** Gives every parameter memory on a device; the values are undefined until `initialize` or `load`. */
   allocate(device: Device): void {
     this.#device = device;
-    for (const parameter of this.all) parameter.tensor = device.persistent(parameter.spec);
+    for (const parameter of this.all) {
+      try {
+        parameter.tensor = device.persistent(parameter.spec);
+      } catch (error) {
+        throw error instanceof Error ? withModulePath(error, parameter.name) : error;
+      }
+    }
   }
 
   /** Writes the first values. */

@@ -6,38 +6,6 @@
 //   -> dS^T (workgroup memory) -> dk_sums += dS^T q.
 // One workgroup owns its rows of dK and dV: no atomics. Barriers as in attention_tiles.wgsl, and one before dS^T
 // overwrites P^T. dK is stored and turned back in place after a storage barrier, as in the launch for dQ.
-override blocks: u32;
-override total_groups: u32;
-override rows: u32;   // B * H * N
-
-@group(0) @binding(4) var<storage, read> stats: array<f32>;   // [2, B, H, N]: lse, delta
-@group(0) @binding(5) var<storage, read> grad: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
-
-const QUERY = 0u;
-const KEY = 1u;
-const VALUE = 2u;
-const GRAD = 3u;
-
-fn element(operand: u32, b: u32, head: u32, n: u32, d: u32) -> f32 {
-  if (operand == QUERY) { return query(b, head, n, d); }
-  if (operand == KEY) { return key(b, head, n, d); }
-  if (operand == VALUE) { return value(b, head, n, d); }
-  return grad[((b * tokens + n) * heads + head) * HEAD_DIM + d];
-}
-
-fn turn_back(start: u32, n: u32, pair: u32) {
-  let d = pair / partner_distance * 2u * partner_distance + pair % partner_distance;
-  let one = start + d;
-  let two = one + partner_distance;
-  let cosine = n * HEAD_DIM + d;
-  let sine = cosine + tokens * HEAD_DIM;
-  let y1 = dk[one];
-  let y2 = dk[two];
-  dk[one] = y1 * table[cosine] + y2 * table[sine + partner_distance];
-  dk[two] = y2 * table[cosine + partner_distance] - y1 * table[sine];
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -77,7 +45,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     let d = s / (SHARE * ROWS) * CHUNK + lane % SIDE + SIDE * (s % SHARE);
     if (n >= tokens || d >= HEAD_DIM) { continue; }
     let start = kv_start(b, first_head, n) + d;
-    dk[start + k_offset] = dk_sums[s];
+    turned[start + k_offset] = dk_sums[s];
     store_dv(start + v_offset, dv_sums[s]);
   }
   storageBarrier();

@@ -5,43 +5,6 @@
 // One workgroup owns its rows of dQ: no atomics, and a fixed order of summation. Barriers as in attention_tiles.wgsl.
 // The sums are gradients of the rotated q. They are stored, and after a storage barrier (which orders them within
 // the workgroup that owns the rows) each lane turns pairs of channels back in place.
-override blocks: u32;
-override total_groups: u32;
-override rows: u32;   // B * H * N
-
-@group(0) @binding(4) var<storage, read> stats: array<f32>;   // [2, B, H, N]: lse, delta
-@group(0) @binding(5) var<storage, read> grad: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
-
-const QUERY = 0u;
-const KEY = 1u;
-const VALUE = 2u;
-const GRAD = 3u;
-
-fn element(operand: u32, b: u32, head: u32, n: u32, d: u32) -> f32 {
-  if (operand == QUERY) { return query(b, head, n, d); }
-  if (operand == KEY) { return key(b, head, n, d); }
-  if (operand == VALUE) { return value(b, head, n, d); }
-  return grad[((b * tokens + n) * heads + head) * HEAD_DIM + d];
-}
-
-fn turn_back(b: u32, head: u32, first: u32, lane: u32) {
-  for (var i = lane; i < TILE * (HEAD_DIM / 2u); i += LANES) {
-    let n = first + i / (HEAD_DIM / 2u);
-    let pair = i % (HEAD_DIM / 2u);
-    let d = pair / partner_distance * 2u * partner_distance + pair % partner_distance;
-    if (n >= tokens) { continue; }
-    let one = q_start(b, head, n) + d;
-    let two = one + partner_distance;
-    let cosine = n * HEAD_DIM + d;
-    let sine = cosine + tokens * HEAD_DIM;
-    let y1 = dq[one];
-    let y2 = dq[two];
-    dq[one] = y1 * table[cosine] + y2 * table[sine + partner_distance];
-    dq[two] = y2 * table[cosine + partner_distance] - y1 * table[sine];
-  }
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -67,8 +30,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   for (var s = 0u; s < ROWS * SHARE * CHUNKS; s++) {
     let n = first + lane / SIDE + SIDE * (s / SHARE % ROWS);
     let d = s / (SHARE * ROWS) * CHUNK + lane % SIDE + SIDE * (s % SHARE);
-    if (n < tokens && d < HEAD_DIM) { dq[q_start(b, head, n) + d] = sums[s]; }
+    if (n < tokens && d < HEAD_DIM) { turned[q_start(b, head, n) + d] = sums[s]; }
   }
   storageBarrier();
-  if (rotate) { turn_back(b, head, first, lane); }
+  for (var i = lane; rotate && i < TILE * (HEAD_DIM / 2u); i += LANES) {
+    let n = first + i / (HEAD_DIM / 2u);
+    if (n < tokens) { turn_back(q_start(b, head, n), n, i % (HEAD_DIM / 2u)); }
+  }
 }

@@ -1,6 +1,7 @@
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
 import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
+import backwardSource from "./attention_backward.wgsl" with { type: "text" };
 import deltaSource from "./attention_backward_delta.wgsl" with { type: "text" };
 import keysSource from "./attention_backward_keys.wgsl" with { type: "text" };
 import queriesSource from "./attention_backward_queries.wgsl" with { type: "text" };
@@ -109,7 +110,7 @@ function queriesLaunch(
 ): Launch {
   const { grid, rowsPerLane, overrides } = tiling(g, g.heads, limits);
   return {
-    source: tileHeader(g, rowsPerLane) + inputsSource + tilesSource + queriesSource,
+    source: tileHeader(g, rowsPerLane) + inputsSource + tilesSource + backwardSource + queriesSource,
     overrides: { ...inputOverrides(g, attrs), ...overrides, rows: g.batch * g.heads * g.tokens },
     bindings: [...readSlots(g), stats, g.inputs + 2, dq],
     groups: grid,
@@ -126,7 +127,7 @@ function keysLaunch(
   const { grid, rowsPerLane, overrides } = tiling(g, g.kvHeads, limits);
   const store = attrs.packed ? storePacked : storeApart;
   return {
-    source: tileHeader(g, rowsPerLane) + inputsSource + tilesSource + store + keysSource,
+    source: tileHeader(g, rowsPerLane) + inputsSource + tilesSource + backwardSource + store + keysSource,
     overrides: { ...inputOverrides(g, attrs), ...overrides, rows: g.batch * g.heads * g.tokens },
     bindings: [...readSlots(g), stats, g.inputs + 2, ...(attrs.packed ? gradients : gradients.slice(1))],
     groups: grid,

@@ -6,12 +6,7 @@
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) index: u32) {
-  let row = row_of(id.x + id.y * groups.x, index);
-  let lane = index % LANES;
-  if (row >= ROWS) { return; }
+fn handle_row(row: u32, lane: u32) {
   let start = row * WIDTH;
   let moments = moments_of(start, lane);
   for (var c = lane; c < WIDTH; c += LANES) {

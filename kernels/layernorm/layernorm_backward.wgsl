@@ -10,12 +10,7 @@
 @group(0) @binding(3) var<storage, read_write> row_mean: array<f32>;
 @group(0) @binding(4) var<storage, read_write> row_scale: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) index: u32) {
-  let row = row_of(id.x + id.y * groups.x, index);
-  let lane = index % LANES;
-  if (row >= ROWS) { return; }
+fn handle_row(row: u32, lane: u32) {
   let start = row * WIDTH;
   let moments = moments_of(start, lane);
   var sum = vec2f(0.0);

@@ -32,18 +32,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let x = Operand(batch * M * K, select(K, M, TRANS_A), M, last);
   let y = Operand(batch * K * N, select(N, K, TRANS_B), N, last);
   var sums = array<vec4f, SUMS>();
-  for (var k = first; k < last; k += TILE_K) {
-    fill_tiles(lane, x, i, y, j, k);
-    workgroupBarrier();
-    multiply_tiles(lane, &sums);
-    workgroupBarrier();
-  }
+  add_products(lane, &sums, x, i, y, j, first, last);
   for (var s = 0u; s < SUMS; s++) {
-    let row = i + lane / 8u * ROWS + s / 2u;
-    let column = j + lane % 8u * 4u + s % 2u * 32u;
+    let place = vec2u(i, j) + place_of_sums(lane, s);
     if (BIAS && item < BATCH) {
-      sums[s] += vec4f(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
+      sums[s] += vec4f(bias[place.y], bias[place.y + 1u], bias[place.y + 2u], bias[place.y + 3u]);
     }
-    write_c((item * M + row) * N + column, select(0u, remaining(N, column), row < M), sums[s]);
+    write_c((item * M + place.x) * N + place.y, select(0u, remaining(N, place.y), place.x < M), sums[s]);
   }
 }

@@ -4,7 +4,7 @@
 // Workgroup memory: 16 steps of k of both operands, k-major: 4 (3 with ROWS 4) vector loads feed 64 (32) multiply-adds.
 // Filling: each invocation moves a 4 x 4 block of A and one of B, four elements a load along the stored row, and
 //   transposes it in registers where k runs along that row. Beyond the limits the tiles hold zeros.
-// Barriers: the caller places them, one after fill_tiles() and one after multiply_tiles().
+// Barriers: in add_products(), so that it must be called in uniform control flow.
 override TRANS_A: bool;
 override TRANS_B: bool;
 const TILE_M = 8u * ROWS;
@@ -93,4 +93,21 @@ fn multiply_tiles(lane: u32, sums: ptr<function, array<vec4f, SUMS>>) {
       (*sums)[8u * r + 7u] += values.w * b1;
     }
   }
+}
+
+/// Adds the products of k from `first` to `last` to the sums of a lane, for the tile at row `i` and column `j`.
+/// Barriers: after the tiles are filled, and before the next ones overwrite them.
+fn add_products(lane: u32, sums: ptr<function, array<vec4f, SUMS>>,
+                x: Operand, i: u32, y: Operand, j: u32, first: u32, last: u32) {
+  for (var k = first; k < last; k += TILE_K) {
+    fill_tiles(lane, x, i, y, j, k);
+    workgroupBarrier();
+    multiply_tiles(lane, sums);
+    workgroupBarrier();
+  }
+}
+
+/// Row and first column inside the tile of the four sums `s` of a lane.
+fn place_of_sums(lane: u32, s: u32) -> vec2u {
+  return vec2u(lane / 8u * ROWS + s / 2u, lane % 8u * 4u + s % 2u * 32u);
 }

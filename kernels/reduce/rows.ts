@@ -63,7 +63,7 @@ const ROWS_OF_WORKGROUP = 64;
 
 /** A kernel over rows: what stands behind `row_by_workgroup.wgsl` or `row_by_invocation.wgsl`. */
 export interface RowKernel {
-  /** WGSL that loops over `c = lane; c < WIDTH; c += LANES`. */
+  /** WGSL with `handle_row(row, lane)`, which loops over `c = lane; c < WIDTH; c += LANES`. */
   readonly source: string;
   /** Type of what the lanes of a row combine. */
   readonly partial: "f32" | "vec2f";
@@ -88,7 +88,7 @@ export function rowLaunch(
   const LANES = Math.min(MOST_LANES, Math.max(FEWEST_LANES, lanes));
   return {
     source: head + byWorkgroup + source,
-    overrides: { ...sizes, LANES, WORKGROUP: LANES },
+    overrides: { ...sizes, LANES },
     bindings,
     groups: gridOf(rows, limits),
   };

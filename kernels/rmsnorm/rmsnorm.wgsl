@@ -7,12 +7,7 @@ override EPS: f32;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) index: u32) {
-  let row = row_of(id.x + id.y * groups.x, index);
-  let lane = index % LANES;
-  if (row >= ROWS) { return; }
+fn handle_row(row: u32, lane: u32) {
   let start = row * WIDTH;
   var squares = 0.0;
   for (var c = lane; c < WIDTH; c += LANES) {

@@ -12,12 +12,7 @@ override EPS: f32;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<storage, read_write> row_scale: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_index) index: u32) {
-  let row = row_of(id.x + id.y * groups.x, index);
-  let lane = index % LANES;
-  if (row >= ROWS) { return; }
+fn handle_row(row: u32, lane: u32) {
   let start = row * WIDTH;
   var sums = vec2f(0.0);
   for (var c = lane; c < WIDTH; c += LANES) {

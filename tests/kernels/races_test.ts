@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { findSuites } from "../../bench/suites.ts";
-import { type AnyCase } from "../../bench/suites.ts";
+import { type AnyCase, findSuites } from "../../bench/suites.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { f32 } from "../../engine/core/spec.ts";
 import type { AnyKernel } from "../../engine/kernel.ts";
@@ -11,10 +10,13 @@ import { hasBarriers, loadDetector, racesOf, racesOfCase } from "./races.ts";
 /** Elements of the inputs from which on a case is worth running: more than one lane has something to do. */
 const FEWEST_ELEMENTS = 16;
 
-/** Two tiles of queries and keys, which no case has at so small a size. */
-const OWN_SIZES: Readonly<Record<string, AnyCase["inputs"]>> = {
-  attention: [f32(1, 9, 3, 1, 4)],
-  attention_backward: [f32(1, 9, 3, 1, 4), f32(1, 9, 1, 4), f32(1, 1, 9), f32(1, 9, 1, 4)],
+/** Two tiles of rotated queries and keys, which no case has at so small a size. */
+const OWN_SIZES: Readonly<Record<string, Pick<AnyCase, "inputs" | "attrs">>> = {
+  attention: { inputs: [f32(1, 9, 3, 1, 4), f32(2, 9, 4)], attrs: { block: 2 } },
+  attention_backward: {
+    inputs: [f32(1, 9, 3, 1, 4), f32(2, 9, 4), f32(1, 9, 1, 4), f32(1, 1, 9), f32(1, 9, 1, 4)],
+    attrs: { block: 2 },
+  },
 };
 
 function elements({ inputs }: AnyCase): number {
@@ -22,7 +24,10 @@ function elements({ inputs }: AnyCase): number {
 }
 
 function smallCase({ name }: AnyKernel, cases: readonly AnyCase[]): AnyCase {
-  if (name in OWN_SIZES) return { name: "two tiles", inputs: OWN_SIZES[name], attrs: cases[0].attrs };
+  if (name in OWN_SIZES) {
+    const { inputs, attrs } = OWN_SIZES[name];
+    return { name: "two tiles", inputs, attrs: { ...cases[0].attrs, ...attrs } };
+  }
   const sorted = [...cases].sort((a, b) => elements(a) - elements(b));
   return sorted.find((test) => elements(test) >= FEWEST_ELEMENTS) ?? sorted[sorted.length - 1];
 }

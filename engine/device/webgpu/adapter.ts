@@ -26,6 +26,8 @@ export interface WebGpuOptions {
   readonly gpu?: string;
   /** Forms of the kernels: those that suit the adapter unless told, which tests of the other forms do. */
   readonly variants?: "hardware" | "software";
+  /** Limits to keep to where the adapter has larger ones, to see what a smaller adapter would do. */
+  readonly limits?: Partial<Readonly<Record<(typeof COMPUTE_LIMITS)[number], number>>>;
 }
 
 /** A device with everything that its adapter offers, and the report of that adapter. */

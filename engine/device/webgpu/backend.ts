@@ -7,6 +7,7 @@ import { type AdapterReport, openDevice, type WebGpuOptions } from "./adapter.ts
 import { type BindGroup, BindGroupCache } from "./bind_groups.ts";
 import { BufferPool, WebGpuBuffer } from "./buffer_pool.ts";
 import { Failures, oneLine } from "./failures.ts";
+import { largestStorageBuffer, limitsOf } from "./limits.ts";
 import { LoweringCache, type WebGpuLowered } from "./lowering.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { readBack } from "./readback.ts";
@@ -56,24 +57,24 @@ export class WebGpuBackend implements Backend {
   private constructor(
     readonly gpu: GPUDevice,
     readonly adapter: AdapterReport,
-    { variants = adapter.software ? "software" : "hardware" }: WebGpuOptions,
+    options: WebGpuOptions,
   ) {
     const { name, vendor, provider, software } = adapter;
     const facts = [software ? "software adapter" : "", provider === "Deno" ? "" : `through ${provider}`];
     this.description = [name, vendor, ...facts].filter((fact) => fact !== "").join(", ");
-    this.limits = limitsOf(gpu, variants === "software");
+    const limits = this.limits = limitsOf(gpu, adapter, options);
     this.#failures = new Failures(gpu);
     this.#groups = new BindGroupCache(this.#failures);
     this.#buffers = new BufferPool(this.#failures, {
       label: "storage",
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      ...largestStorageBuffer(gpu),
+      ...largestStorageBuffer(limits),
       onDestroy: (block) => this.#groups.evict(block),
     });
     this.#staging = new BufferPool(this.#failures, {
       label: "staging",
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      maxBytes: gpu.limits.maxBufferSize,
+      maxBytes: limits.maxBufferSize,
       maxBytesName: "maxBufferSize",
     });
     this.#pipelines = new PipelineCache(this.#failures);
@@ -275,22 +276,4 @@ function encode(pass: GPUComputePassEncoder, { dispatches }: WebGpuBound): void 
 function typed({ dtype }: Spec, bytes: ArrayBuffer): HostArray {
   if (dtype === "f32") return new Float32Array(bytes);
   return dtype === "i32" ? new Int32Array(bytes) : new Uint32Array(bytes);
-}
-
-function limitsOf({ limits }: GPUDevice, software: boolean): Limits {
-  return {
-    maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-    maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-    software,
-  };
-}
-
-function largestStorageBuffer({ limits }: GPUDevice): { maxBytes: number; maxBytesName: string } {
-  const { maxBufferSize, maxStorageBufferBindingSize } = limits;
-  return maxStorageBufferBindingSize <= maxBufferSize
-    ? { maxBytes: maxStorageBufferBindingSize, maxBytesName: "maxStorageBufferBindingSize" }
-    : { maxBytes: maxBufferSize, maxBytesName: "maxBufferSize" };
 }

@@ -3,6 +3,9 @@ import { DeviceError } from "../../core/errors.ts";
 /** How near an error is to its cause: of several, the lowest is reported and the rest are consequences. */
 export type FailureRank = "compile" | "call" | "uncaptured";
 
+/** How long a failed call waits for the news that the device is lost, which may come after it. */
+const LOSS_MILLISECONDS = 100;
+
 const RANKS: readonly FailureRank[] = ["compile", "call", "uncaptured"];
 
 /**
@@ -72,6 +75,19 @@ export class Failures {
       if (failure) throw failure.error;
     }
     this.assertAlive();
+  }
+
+  /**
+   * Throws why a call has failed, if that is known: an earlier error, or a device that is gone.
+   *
+   * @throws {DeviceError} for the first cause
+   */
+  async explain(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const waited = new Promise<void>((resolve) => timer = setTimeout(resolve, LOSS_MILLISECONDS));
+    await Promise.race([this.gpu.lost, waited]);
+    clearTimeout(timer);
+    await this.check();
   }
 
   /** From here on the device counts as disposed. */

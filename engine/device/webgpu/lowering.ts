@@ -1,5 +1,5 @@
 import { DeviceError, withModulePath } from "../../core/errors.ts";
-import { byteLength, formatSpec } from "../../core/spec.ts";
+import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
 import type { AnyKernel, Launch, Limits, WebGpuPlan } from "../../kernel.ts";
 import type { Call, Lowered } from "../backend.ts";
 import type { PipelineCache, PipelineEntry } from "./pipelines.ts";
@@ -36,21 +36,31 @@ export class LoweringCache {
 
   #plan({ kernel, inputs, outputs, attrs, path }: Call): WebGpuLowered {
     const plan: WebGpuPlan = kernel.webgpu(inputs, attrs, this.limits);
-    const scratchBytes = (plan.scratch ?? []).map(byteLength);
-    const slots = inputs.length + outputs.length + scratchBytes.length;
+    const scratch = plan.scratch ?? [];
+    const buffers = [...inputs, ...outputs, ...scratch];
     for (const launch of plan.launches) {
-      const problem = this.#problemOf(launch, slots);
+      const problem = this.#problemOf(launch, buffers);
       if (problem) {
         throw withModulePath(new DeviceError(`Cannot launch kernel "${kernel.name}": ${problem}`), path);
       }
     }
     const entries = plan.launches.map((launch) => this.pipelines.entry(launch, kernel.name, path));
-    return { kernel: kernel.name, launches: plan.launches, entries, scratchBytes, slots };
+    return {
+      kernel: kernel.name,
+      launches: plan.launches,
+      entries,
+      scratchBytes: scratch.map(byteLength),
+      slots: buffers.length,
+    };
   }
 
-  #problemOf({ groups, bindings }: Launch, slots: number): string | undefined {
-    const { maxComputeWorkgroupsPerDimension: mostGroups, maxStorageBuffersPerShaderStage: mostBuffers } =
-      this.limits;
+  #problemOf({ groups, bindings }: Launch, buffers: readonly Spec[]): string | undefined {
+    const {
+      maxComputeWorkgroupsPerDimension: mostGroups,
+      maxStorageBuffersPerShaderStage: mostBuffers,
+      maxStorageBufferBindingSize: mostBytes,
+    } = this.limits;
+    const slots = buffers.length;
     if (groups.some((count) => !Number.isInteger(count) || count < 1 || count > mostGroups)) {
       return `the grid must be whole numbers from 1 to ${mostGroups}, got ${groups.join(" x ")} (see gridOf)`;
     }
@@ -58,7 +68,11 @@ export class LoweringCache {
       return `at most ${mostBuffers} storage buffers can be bound, got ${bindings.length}`;
     }
     const wrong = bindings.find((slot) => !Number.isInteger(slot) || slot < 0 || slot >= slots);
-    return wrong === undefined ? undefined : `slots go from 0 to ${slots - 1}, got ${wrong}`;
+    if (wrong !== undefined) return `slots go from 0 to ${slots - 1}, got ${wrong}`;
+    const large = bindings.map((slot) => buffers[slot]).find((spec) => byteLength(spec) > mostBytes);
+    return large &&
+      `one binding holds at most ${mostBytes} bytes on this adapter (maxStorageBufferBindingSize), got ` +
+        `${formatSpec(large)} of ${byteLength(large)} bytes`;
   }
 }
 

@@ -43,7 +43,7 @@ async function copyOrExplain(failures: Failures, staging: GPUBuffer, bytes: numb
     return copy;
   } catch (error) {
     // Mapping fails where something before it failed: that is the error worth reading.
-    await failures.check();
+    await failures.explain();
     const reason = error instanceof Error ? oneLine(error.message) : String(error);
     throw new DeviceError(`Cannot read ${bytes} bytes: ${reason}`, { cause: error });
   }

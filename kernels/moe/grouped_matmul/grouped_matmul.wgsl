@@ -34,17 +34,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let x = Operand(0u, K, end, K);
   let y = Operand(u32(max(expert, 0)) * N * K, select(N, K, TRANS_B), N, K);
   var sums = array<vec4f, SUMS>();
-  if (i < end) {
-    for (var k = 0u; k < K; k += TILE_K) {
-      fill_tiles(lane, x, i, y, j, k);
-      workgroupBarrier();
-      multiply_tiles(lane, &sums);
-      workgroupBarrier();
-    }
-  }
+  if (i < end) { add_products(lane, &sums, x, i, y, j, 0u, K); }
   for (var s = 0u; s < SUMS; s++) {
-    let row = i + lane / 8u * ROWS + s / 2u;
-    let column = j + lane % 8u * 4u + s % 2u * 32u;
-    write_c(row * N + column, select(0u, remaining(N, column), row < tile_end), sums[s]);
+    let place = vec2u(i, j) + place_of_sums(lane, s);
+    write_c(place.x * N + place.y, select(0u, remaining(N, place.y), place.x < tile_end), sums[s]);
   }
 }

@@ -27,15 +27,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let x = Operand(0u, M, M, last);
   let y = Operand(0u, N, N, last);
   var sums = array<vec4f, SUMS>();
-  for (var k = first; k < last; k += TILE_K) {
-    fill_tiles(lane, x, i, y, j, k);
-    workgroupBarrier();
-    multiply_tiles(lane, &sums);
-    workgroupBarrier();
-  }
+  add_products(lane, &sums, x, i, y, j, first, last);
   for (var s = 0u; s < SUMS; s++) {
-    let row = i + lane / 8u * ROWS + s / 2u;
-    let column = j + lane % 8u * 4u + s % 2u * 32u;
-    write_c((expert * M + row) * N + column, select(0u, remaining(N, column), row < M), sums[s]);
+    let place = vec2u(i, j) + place_of_sums(lane, s);
+    write_c((expert * M + place.x) * N + place.y, select(0u, remaining(N, place.y), place.x < M), sums[s]);
   }
 }
