@@ -55,7 +55,7 @@ async function sample(line: CommandLine): Promise<void> {
   for (const file of [out, ...divergence === undefined ? [] : [divergence]]) await requireWritable(file);
   using checkpoint = await openModelCheckpoint(path);
   using device = await openDevice(line.text("device"), deviceOptions(line));
-  say(await describeDevice(device, line.text("device"), deviceOptions(line)));
+  say(describeDevice(device));
   const model = createModel(checkpoint.config);
   model.params.allocate(device);
   await loadWeights(checkpoint.file, model.params, weightsOf(line));

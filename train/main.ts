@@ -56,7 +56,7 @@ async function start(line: CommandLine): Promise<void> {
   const profiled = profiling(line);
   const { config: fitted, dataset } = await openTrainingData(config, { onWarning: say });
   using device = await openDevice(line.text("device"), deviceOptions(line));
-  say(await describeDevice(device, line.text("device"), deviceOptions(line)));
+  say(describeDevice(device));
   say(`data: ${dataset.count} images of ${dataset.classNames.length} classes from ${dataset.location}`);
   const progress = new ProgressLine();
   using interrupt = new Interrupt(() => say("\nstopping after this step"));

@@ -60,7 +60,7 @@ export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
     const out = line.text("out") ?? join("runs", "quickstart");
     using device = await openDevice(line.text("device"), deviceOptions(line));
-    say(await describeDevice(device, line.text("device"), deviceOptions(line)));
+    say(describeDevice(device));
     const result = await quickstart(device, out, line.number("minutes", 0.01) ?? 2);
     say(
       `${result.steps} steps, mean loss ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}, ` +

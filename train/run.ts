@@ -91,10 +91,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await prepareFolder(out, checkpoint, options.resume ?? false);
   const model = createModel(config);
   model.params.allocate(device);
-  model.params.initialize(config.train.seed);
   using trainer = await Trainer.create(device, model, dataset, config, options.eager);
-  const from = options.resume ? await restore(checkpoint, trainer, dataset) : 0;
-  if (!options.resume) trainer.step.optimizer.startEma();
+  const from = options.resume
+    ? await restore(checkpoint, trainer, dataset)
+    : begin(trainer, config.train.seed);
   using log = await MetricsLog.open(join(out, RUN_FILES.metrics), from);
   const { name, classNames, digest } = dataset;
   const save = (step: number) =>
@@ -144,6 +144,13 @@ export async function exists(path: string): Promise<boolean> {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/** Writes the first values. Returns the number of finished steps: none. */
+function begin({ model, step }: Trainer, seed: number): number {
+  model.params.initialize(seed);
+  step.optimizer.startEma();
+  return 0;
 }
 
 async function restore(path: string, trainer: Trainer, dataset: ImageDataset): Promise<number> {

@@ -132,7 +132,7 @@ function nanoConfig(balancing: Balancing): TrainConfig {
 async function balance(line: CommandLine): Promise<void> {
   const out = line.text("out") ?? "docs/figures/balance.png";
   using device = await openDevice(line.text("device"), cpuOptions(line));
-  say(await describeDevice(device, line.text("device")));
+  say(describeDevice(device));
   const progress = new ProgressLine();
   const series: BalanceSeries[] = [];
   for (const [name, balancing] of Object.entries(RUNS)) {

@@ -31,7 +31,7 @@ const PIXELS = 3 * SIDE * SIDE;
 async function gallery(line: CommandLine): Promise<void> {
   const minutes = line.number("minutes", 0.01) ?? 2;
   using device = await openDevice(line.text("device"), cpuOptions(line));
-  say(await describeDevice(device, line.text("device")));
+  say(describeDevice(device));
   const presets = Object.keys(PRESETS).filter((name) => name.endsWith("-nano"));
   const images = new Float32Array(presets.length * CLASSES * PIXELS);
   const labels: string[] = [];

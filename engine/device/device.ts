@@ -27,7 +27,11 @@ export class Device implements Disposable {
   afterKernel: ((outputs: readonly Tensor[], kernel: string, path: string) => void) | undefined;
 
   /** Wraps a backend; see `openDevice`. */
-  constructor(readonly backend: Backend) {
+  constructor(
+    readonly backend: Backend,
+    /** Why this device was chosen, in one line for people. */
+    readonly reason: string = "made from a backend",
+  ) {
     this.#executor = new EagerExecutor(this);
     this.scope();
   }

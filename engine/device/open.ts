@@ -70,8 +70,8 @@ function isDeviceName(name: string): name is DeviceName {
  * asked for and there is no library, no permission to call it, or another device than the one that it serves
  */
 export async function openDevice(name: string = "auto", options: DeviceOptions = {}): Promise<Device> {
-  const { kind } = await chooseDevice(name, options);
-  return new Device(await openBackend(kind, options));
+  const { kind, reason } = await chooseDevice(name, options);
+  return new Device(await openBackend(kind, options), reason);
 }
 
 async function openBackend(kind: DeviceKind, { threads, blas, gpu }: DeviceOptions): Promise<Backend> {
@@ -94,11 +94,6 @@ function notServed(option: string, kind: DeviceKind, served: DeviceKind): Device
 }
 
 /** One line for people: the device, and why it was chosen. */
-export async function describeDevice(
-  device: Device,
-  name: string = "auto",
-  options: Pick<DeviceOptions, "gpu"> = {},
-): Promise<string> {
-  const { reason } = await chooseDevice(name, options);
-  return `device: ${device.backend.description} (${reason})`;
+export function describeDevice(device: Device): string {
+  return `device: ${device.backend.description} (${device.reason})`;
 }

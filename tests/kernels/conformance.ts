@@ -1,19 +1,17 @@
 import { assert } from "@std/assert";
+import { type AnyCase, inputValues } from "../../bench/suites.ts";
 import { backward } from "../../engine/autodiff/backward.ts";
 import { Tape } from "../../engine/autodiff/tape.ts";
-import { dtypeOf, type HostArray, hostArray } from "../../engine/core/dtype.ts";
+import { dtypeOf, type HostArray } from "../../engine/core/dtype.ts";
 import { Philox } from "../../engine/core/random.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { formatSpec, type Spec } from "../../engine/core/spec.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { viewOf } from "../../engine/device/reference/reference_backend.ts";
-import type { AnyKernel, KernelCase } from "../../engine/kernel.ts";
+import type { AnyKernel } from "../../engine/kernel.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { GRADIENT_OPS } from "../../kernels/grad.ts";
 import { relativeError } from "./tolerance.ts";
-
-// deno-lint-ignore no-explicit-any
-type AnyCase = KernelCase<any>;
 
 /** Everything a case computes: outputs, mutated inputs, and gradients by input. */
 export interface CaseRun {
@@ -23,16 +21,6 @@ export interface CaseRun {
 }
 
 const SEED = 20251201;
-
-/** The input values of a case: its own, or standard normals and zeros. */
-export function inputValues({ inputs, values }: AnyCase): readonly HostArray[] {
-  if (values) return values(inputs);
-  return inputs.map((spec, i) =>
-    spec.dtype === "f32"
-      ? new Philox(SEED, 0, i).normals(sizeOf(spec.shape))
-      : hostArray(spec.dtype, sizeOf(spec.shape))
-  );
-}
 
 function upstreamOf(spec: Spec, output: number): HostArray {
   return new Philox(SEED, 1, output).normals(sizeOf(spec.shape));

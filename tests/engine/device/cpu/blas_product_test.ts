@@ -7,7 +7,8 @@ import { openDevice } from "../../../../engine/device/open.ts";
 import type { AnyKernel, Gemm } from "../../../../engine/kernel.ts";
 import { suites as matmulSuites } from "../../../../kernels/matmul/cases.ts";
 import { suites as groupedSuites } from "../../../../kernels/moe/grouped_matmul/cases.ts";
-import { compareRuns, inputValues, runCase } from "../../../kernels/conformance.ts";
+import { inputValues } from "../../../../bench/suites.ts";
+import { compareRuns, runCase } from "../../../kernels/conformance.ts";
 import { toleranceOf } from "../../../kernels/tolerance.ts";
 import { blasTest } from "./blas_here.ts";
 
