@@ -1,4 +1,5 @@
 import type { LineResult } from "./engine_bench.ts";
+import { ENGINE, type GpuLine } from "./gpu_bench.ts";
 import type { Group } from "./groups.ts";
 
 type Row = readonly string[];
@@ -77,6 +78,28 @@ export function elementLayout(threads: readonly number[], peers: readonly string
 /** The columns that suit a group. */
 export function layoutOf({ name }: Group, threads: readonly number[], peers: readonly string[]): Layout {
   return name === "rows" ? elementLayout(threads, peers) : speedLayout(threads, peers);
+}
+
+/** Columns of a table of the webgpu device. */
+export function gpuColumns(peers: readonly string[]): Row {
+  const each = peers.flatMap((peer) => [`ms ${peer}`, `first ms ${peer}`, `vs ${peer}`]);
+  return ["work", "ms", "GFLOP/s", "first ms", ...each];
+}
+
+/** Cells of a line of the webgpu device. */
+export function gpuCells({ name, flops, contenders }: GpuLine, peers: readonly string[]): Row {
+  const { milliseconds, first } = contenders[ENGINE];
+  const speed = (flops / milliseconds / 1e6).toFixed(2);
+  const others = peers.flatMap((peer) => {
+    const other = contenders[peer];
+    if (!other) return ["-", "-", "-"];
+    return [
+      significant(other.milliseconds),
+      other.first.toFixed(0),
+      times(other.milliseconds / milliseconds),
+    ];
+  });
+  return [name, significant(milliseconds), speed, first.toFixed(0), ...others];
 }
 
 /** One row of a Markdown table; the first cell is text, the others are numbers. */

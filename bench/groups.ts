@@ -39,6 +39,8 @@ const PRODUCTS: readonly (readonly [m: number, n: number, k: number])[] = [
   [2048, 1536, 768],
   [2048, 1152, 1152],
 ];
+/** Products that a small GPU is busy with and a software adapter still ends. */
+const SQUARES = [512, 768, 1024].map((size) => [size, size, size] as const);
 const SIZES = [384, 768, 1152, 1536];
 const LAYOUTS = [[false, false], [false, true], [true, false]] as const;
 
@@ -143,7 +145,15 @@ function denseEntries(): Entry[] {
   return [{ job, peer: (peer) => peer.denseStack(denseStackValues(), []) }];
 }
 
-/** Every table, in the order of the report. */
+/** Tables of the webgpu device, in the order of the report. */
+export const GPU_GROUPS: readonly Group[] = [
+  { name: "gemm", title: "Matrix products (MxNxK)", entries: () => products(SQUARES) },
+  { name: "attention", title: "Attention (BxNxHxD)", entries: attentionEntries },
+  { name: "dense", title: "Step of the dense DiT stack", entries: denseEntries },
+  { name: "steps", title: "Training step", entries: () => stepEntries().slice(0, 1) },
+];
+
+/** Every table of the cpu device, in the order of the report. */
 export const GROUPS: readonly Group[] = [
   { name: "gemm", title: "Matrix products (MxNxK)", entries: () => products(PRODUCTS) },
   { name: "gemm-grid", title: "Matrix products, all sizes (MxNxK)", entries: productGrid },

@@ -12,11 +12,13 @@ import { probeAdapter } from "../engine/device/webgpu/adapter.ts";
 import { GPU_NAMES } from "../engine/device/webgpu/provider.ts";
 import type { Cost } from "../engine/kernel.ts";
 import { ConfigError } from "../engine/core/errors.ts";
-import { benchEngine } from "./engine_command.ts";
-import { GROUPS } from "./groups.ts";
+import { benchEngine, benchGpu } from "./engine_command.ts";
+import { GPU_GROUPS, type Group, GROUPS } from "./groups.ts";
 import { timeWorkload, type Timing } from "./measure.ts";
 import { fractionOfRoofline, measureRoofline, type Roofline } from "./roofline.ts";
 import { type AnyCase, findSuites, type FoundSuite, inputValues, narrow } from "./suites.ts";
+
+const namesOf = (groups: readonly Group[]): string => groups.map(({ name }) => name).join(", ");
 
 /** The command line of `deno task bench`. */
 export const COMMAND: Command = {
@@ -33,10 +35,15 @@ export const COMMAND: Command = {
     {
       name: "groups",
       value: "LIST",
-      help: `with --device cpu: ${GROUPS.map(({ name }) => name).join(", ")} (default: all but gemm-grid)`,
+      help: `of the cpu device: ${namesOf(GROUPS)} (default: all but gemm-grid); of webgpu: ${
+        namesOf(GPU_GROUPS)
+      }`,
     },
-    { name: "peers", help: "with --device cpu: in turn with jax-js and TensorFlow.js, fetched from npm" },
-    { name: "rounds", value: "N", help: "with --device cpu: rounds of each line (default 7)" },
+    {
+      name: "peers",
+      help: "with --device cpu or webgpu: in turn with jax-js and TensorFlow.js, fetched from npm",
+    },
+    { name: "rounds", value: "N", help: "with --device cpu or webgpu: rounds of each line (default 7)" },
     {
       name: "threads",
       value: "N",
@@ -108,17 +115,25 @@ export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
     const names = line.text("kernels")?.split(",").map((name) => name.trim());
     const device = line.text("device");
-    if (device === "cpu" && names === undefined) return await benchEngine(line);
+    if (names === undefined) {
+      if (device === "cpu") return await benchEngine(line);
+      if (device === "webgpu" && engineFlag(line) !== undefined) return await benchGpu(line);
+    }
     refuseEngineFlags(line);
     await benchCases(line, await kindsOf(device, line.text("gpu")), names);
   });
 }
 
-function refuseEngineFlags(line: CommandLine): void {
-  const given = ["groups", "rounds"].find((name) => line.text(name) !== undefined) ??
+/** A given flag of whole work. */
+function engineFlag(line: CommandLine): string | undefined {
+  return ["groups", "rounds"].find((name) => line.text(name) !== undefined) ??
     (line.has("peers") ? "peers" : undefined);
+}
+
+function refuseEngineFlags(line: CommandLine): void {
+  const given = engineFlag(line);
   if (given === undefined) return;
-  throw new ConfigError(`Cannot use --${given}: it goes with --device cpu, and not with --kernels`);
+  throw new ConfigError(`Cannot use --${given}: it goes with --device cpu or webgpu, and not with --kernels`);
 }
 
 async function benchCases(line: CommandLine, kinds: readonly DeviceKind[], names?: string[]): Promise<void> {

@@ -1,7 +1,16 @@
 import type { Contender } from "../contender.ts";
 import { DENSE_STACK, type DenseStackValues, type HostTensor } from "../dense_stack.ts";
 import { jaxDenseStep } from "./jax_dense_stack.ts";
-import { type HeadSizes, type Peer, type ProductSizes, randomData, repeated, type RowWork } from "./peer.ts";
+import {
+  type HeadSizes,
+  type Peer,
+  type PeerBackend,
+  type ProductSizes,
+  queued,
+  randomData,
+  repeated,
+  type RowWork,
+} from "./peer.ts";
 
 /** An array of jax-js: every operation consumes its operands, `ref` keeps one alive for another use. */
 export interface JaxArray {
@@ -55,17 +64,18 @@ const VERSION = "0.1.25";
 /** Not a literal import: the package is no dependency, and is fetched by the benchmark alone. */
 const PACKAGE: string = `npm:@jax-js/jax@${VERSION}`;
 
-/** Loads jax-js and its WASM backend. */
-export async function openJax(budget: number): Promise<Peer> {
+/** Loads jax-js and one of its backends. */
+export async function openJax(budget: number, backend: PeerBackend): Promise<Peer> {
   const jax = await import(PACKAGE) as Jax;
-  await jax.init("wasm");
-  jax.defaultDevice("wasm");
+  await jax.init(backend);
+  jax.defaultDevice(backend);
+  const timing: Timing = { jax, backend, budget };
   return {
     name: "jax-js",
-    version: `@jax-js/jax ${VERSION}, wasm, jit`,
-    product: (sizes) => product(jax, sizes, budget),
-    rows: (work, rows, width) => rowWork(jax, work, rows, width, budget),
-    attention: (sizes) => attention(jax, sizes, budget),
+    version: `@jax-js/jax ${VERSION}, ${backend}, jit`,
+    product: (sizes) => product(timing, sizes),
+    rows: (work, rows, width) => rowWork(timing, work, rows, width),
+    attention: (sizes) => attention(timing, sizes),
     denseStack: (values, losses) => denseStack(jax, values, losses),
   };
 }
@@ -79,27 +89,43 @@ function random(jax: Jax, ...shape: number[]): JaxArray {
   return placeJax(jax, { shape, data: randomData(shape.reduce((a, b) => a * b, 1)) });
 }
 
+/** How to time one call. */
+interface Timing {
+  readonly jax: Jax;
+  readonly backend: PeerBackend;
+  /** Milliseconds of a round. */
+  readonly budget: number;
+}
+
 /** Times a jitted function of some arrays, which stay alive. */
 function timed(
-  jax: Jax,
-  budget: number,
+  { jax, backend, budget }: Timing,
   call: (...inputs: JaxArray[]) => JaxArray,
   inputs: JaxArray[],
 ): Contender {
   const compiled = jax.jit(call);
-  const once = async () => {
-    const result = compiled(...inputs.map((input) => input.ref));
+  const start = () => compiled(...inputs.map((input) => input.ref));
+  const close = () => inputs.forEach((input) => input.dispose());
+  if (backend === "webgpu") {
+    // Nothing is submitted before it is waited for.
+    const finish = async (results: readonly JaxArray[]) => {
+      await Promise.all(results.map((result) => jax.blockUntilReady(result)));
+    };
+    return queued("jax-js", budget, start, finish, (result) => result.dispose(), close);
+  }
+  return repeated("jax-js", budget, async () => {
+    const result = start();
     await jax.blockUntilReady(result);
     result.dispose();
-  };
-  return repeated("jax-js", budget, once, () => inputs.forEach((input) => input.dispose()));
+  }, close);
 }
 
-function product(jax: Jax, { m, n, k, transA, transB }: ProductSizes, budget: number): Contender {
+function product(timing: Timing, { m, n, k, transA, transB }: ProductSizes): Contender {
+  const { jax } = timing;
   const a = transA ? random(jax, k, m) : random(jax, m, k),
     b = transB ? random(jax, n, k) : random(jax, k, n);
   const turned = (x: JaxArray, transposed: boolean) => transposed ? x.transpose() : x;
-  return timed(jax, budget, (x, y) => jax.numpy.matmul(turned(x, transA), turned(y, transB)), [a, b]);
+  return timed(timing, (x, y) => jax.numpy.matmul(turned(x, transA), turned(y, transB)), [a, b]);
 }
 
 /** Normalises rows to mean 0 and variance 1. */
@@ -110,7 +136,8 @@ export function jaxLayerNorm(jax: Jax, x: JaxArray): JaxArray {
   return centred.mul(np.reciprocal(np.sqrt(variance.add(1e-6))));
 }
 
-function rowWork(jax: Jax, work: RowWork, rows: number, width: number, budget: number): Contender {
+function rowWork(timing: Timing, work: RowWork, rows: number, width: number): Contender {
+  const { jax } = timing;
   const calls: Record<RowWork, (x: JaxArray, y: JaxArray) => JaxArray> = {
     silu: (x) => jax.nn.silu(x),
     swiglu: (x, y) => jax.nn.silu(x).mul(y),
@@ -119,7 +146,7 @@ function rowWork(jax: Jax, work: RowWork, rows: number, width: number, budget: n
     layernorm: (x) => jaxLayerNorm(jax, x),
   };
   const inputs = Array.from({ length: work === "swiglu" ? 2 : 1 }, () => random(jax, rows, width));
-  return timed(jax, budget, calls[work] as (...inputs: JaxArray[]) => JaxArray, inputs);
+  return timed(timing, calls[work] as (...inputs: JaxArray[]) => JaxArray, inputs);
 }
 
 /** `softmax(q k^T / sqrt(D)) v` on `f32[batch * heads, tokens, headDim]`. */
@@ -130,9 +157,10 @@ export function jaxHeads(jax: Jax, q: JaxArray, k: JaxArray, v: JaxArray): JaxAr
   return np.matmul(nn.softmax(scores, -1), v);
 }
 
-function attention(jax: Jax, { batch, heads, tokens, headDim }: HeadSizes, budget: number): Contender {
+function attention(timing: Timing, { batch, heads, tokens, headDim }: HeadSizes): Contender {
+  const { jax } = timing;
   const inputs = [0, 1, 2].map(() => random(jax, batch * heads, tokens, headDim));
-  return timed(jax, budget, (q, k, v) => jaxHeads(jax, q, k, v), inputs);
+  return timed(timing, (q, k, v) => jaxHeads(jax, q, k, v), inputs);
 }
 
 function denseStack(jax: Jax, values: DenseStackValues, losses: number[]): Contender {

@@ -21,6 +21,9 @@ export interface HeadSizes {
   readonly headDim: number;
 }
 
+/** Where a peer computes. */
+export type PeerBackend = "wasm" | "webgpu";
+
 /** Another engine that runs in JavaScript. Inputs are uniform random numbers that the peer makes. */
 export interface Peer {
   /** As in `jax-js`. */
@@ -54,6 +57,37 @@ export function repeated(
         calls++;
       } while (performance.now() - start < budget);
       return (performance.now() - start) / calls;
+    },
+    [Symbol.dispose]: close,
+  };
+}
+
+/**
+ * A function that hands work to a GPU's queue: called as often as fills `budget` milliseconds, then waited for once, since
+ * every wait costs some milliseconds of its own.
+ */
+export function queued<T>(
+  name: string,
+  budget: number,
+  call: () => T,
+  finish: (results: readonly T[]) => Promise<void>,
+  drop: (result: T) => void,
+  close: () => void,
+): Contender {
+  let repeats = 1;
+  const run = async (): Promise<number> => {
+    const start = performance.now();
+    const results = Array.from({ length: repeats }, call);
+    await finish(results);
+    results.forEach(drop);
+    return (performance.now() - start) / repeats;
+  };
+  return {
+    name,
+    async round(): Promise<number> {
+      const milliseconds = await run();
+      repeats = Math.max(1, Math.ceil(budget / milliseconds));
+      return milliseconds;
     },
     [Symbol.dispose]: close,
   };

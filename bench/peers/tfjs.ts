@@ -1,6 +1,15 @@
 import type { Contender } from "../contender.ts";
 import { DENSE_STACK, type DenseStackValues, type HostTensor } from "../dense_stack.ts";
-import { type HeadSizes, type Peer, type ProductSizes, randomData, repeated, type RowWork } from "./peer.ts";
+import {
+  type HeadSizes,
+  type Peer,
+  type PeerBackend,
+  type ProductSizes,
+  queued,
+  randomData,
+  repeated,
+  type RowWork,
+} from "./peer.ts";
 import { tfjsDenseStep } from "./tfjs_dense_stack.ts";
 
 /** A tensor of TensorFlow.js. */
@@ -53,27 +62,31 @@ interface WasmBackend {
 const VERSION = "4.22.0";
 
 /** Not literal imports: the packages are no dependencies, and are fetched by the benchmark alone. */
-const PACKAGES: Readonly<Record<"core" | "all" | "wasm", string>> = {
+const PACKAGES: Readonly<Record<"core" | "all" | PeerBackend, string>> = {
   core: `npm:@tensorflow/tfjs-core@${VERSION}`,
   all: `npm:@tensorflow/tfjs@${VERSION}`,
   wasm: `npm:@tensorflow/tfjs-backend-wasm@${VERSION}`,
+  webgpu: `npm:@tensorflow/tfjs-backend-webgpu@${VERSION}`,
 };
 
-/** Loads TensorFlow.js and its WASM backend. */
-export async function openTfjs(budget: number): Promise<Peer> {
+/** Loads TensorFlow.js and one of its backends. */
+export async function openTfjs(budget: number, backend: PeerBackend): Promise<Peer> {
   const tf = await import(PACKAGES.core) as Tf;
   await import(PACKAGES.all); // Registers the gradients.
-  const backend = await import(PACKAGES.wasm) as WasmBackend;
-  // The package's own folder, which holds the .wasm files beside the module.
-  backend.setWasmPaths(new URL("./", import.meta.resolve(PACKAGES.wasm)).pathname);
-  await tf.setBackend("wasm");
+  const module = await import(PACKAGES[backend]);
+  if (backend === "wasm") {
+    // The package's own folder, which holds the .wasm files beside the module.
+    (module as WasmBackend).setWasmPaths(new URL("./", import.meta.resolve(PACKAGES.wasm)).pathname);
+  }
+  await tf.setBackend(backend);
   await tf.ready();
+  const timing: Timing = { tf, backend, budget };
   return {
     name: "tfjs",
-    version: `@tensorflow/tfjs-backend-wasm ${VERSION}`,
-    product: (sizes) => product(tf, sizes, budget),
-    rows: (work, rows, width) => rowWork(tf, work, rows, width, budget),
-    attention: (sizes) => attention(tf, sizes, budget),
+    version: `@tensorflow/tfjs-backend-${backend} ${VERSION}`,
+    product: (sizes) => product(timing, sizes),
+    rows: (work, rows, width) => rowWork(timing, work, rows, width),
+    attention: (sizes) => attention(timing, sizes),
     denseStack: (values, losses) => denseStack(tf, values, losses),
   };
 }
@@ -87,15 +100,33 @@ function random(tf: Tf, ...shape: number[]): TfTensor {
   return placeTfjs(tf, { shape, data: randomData(shape.reduce((a, b) => a * b, 1)) });
 }
 
-/** Times a function of some tensors; kernels of this backend run at once. */
-function timed(tf: Tf, budget: number, call: () => TfTensor, inputs: readonly TfTensor[]): Contender {
-  const once = () => tf.tidy(call).dispose();
-  return repeated("tfjs", budget, once, () => inputs.forEach((input) => input.dispose()));
+/** How to time one call. */
+interface Timing {
+  readonly tf: Tf;
+  readonly backend: PeerBackend;
+  /** Milliseconds of a round. */
+  readonly budget: number;
 }
 
-function product(tf: Tf, { m, n, k, transA, transB }: ProductSizes, budget: number): Contender {
+/** Times a function of some tensors; kernels of the WASM backend run at once, those of WebGPU when they are read. */
+function timed(
+  { tf, backend, budget }: Timing,
+  call: () => TfTensor,
+  inputs: readonly TfTensor[],
+): Contender {
+  const start = () => tf.tidy(call);
+  const close = () => inputs.forEach((input) => input.dispose());
+  if (backend === "wasm") return repeated("tfjs", budget, () => start().dispose(), close);
+  const finish = async (results: readonly TfTensor[]) => {
+    await results[results.length - 1].data();
+  };
+  return queued("tfjs", budget, start, finish, (result) => result.dispose(), close);
+}
+
+function product(timing: Timing, { m, n, k, transA, transB }: ProductSizes): Contender {
+  const { tf } = timing;
   const a = transA ? random(tf, k, m) : random(tf, m, k), b = transB ? random(tf, n, k) : random(tf, k, n);
-  return timed(tf, budget, () => tf.matMul(a, b, transA, transB), [a, b]);
+  return timed(timing, () => tf.matMul(a, b, transA, transB), [a, b]);
 }
 
 /** `x * sigmoid(x)`. */
@@ -109,7 +140,8 @@ export function tfjsLayerNorm(tf: Tf, x: TfTensor): TfTensor {
   return tf.mul(centred, tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), 1e-6)));
 }
 
-function rowWork(tf: Tf, work: RowWork, rows: number, width: number, budget: number): Contender {
+function rowWork(timing: Timing, work: RowWork, rows: number, width: number): Contender {
+  const { tf } = timing;
   const x = random(tf, rows, width), y = random(tf, rows, width);
   const calls: Record<RowWork, () => TfTensor> = {
     silu: () => tfjsSilu(tf, x),
@@ -118,7 +150,7 @@ function rowWork(tf: Tf, work: RowWork, rows: number, width: number, budget: num
     softmax: () => tf.softmax(x),
     layernorm: () => tfjsLayerNorm(tf, x),
   };
-  return timed(tf, budget, calls[work], [x, y]);
+  return timed(timing, calls[work], [x, y]);
 }
 
 /** `softmax(q k^T / sqrt(D)) v` on `f32[batch * heads, tokens, headDim]`. */
@@ -127,9 +159,10 @@ export function tfjsHeads(tf: Tf, q: TfTensor, k: TfTensor, v: TfTensor): TfTens
   return tf.matMul(tf.softmax(scores), v);
 }
 
-function attention(tf: Tf, { batch, heads, tokens, headDim }: HeadSizes, budget: number): Contender {
+function attention(timing: Timing, { batch, heads, tokens, headDim }: HeadSizes): Contender {
+  const { tf } = timing;
   const [q, k, v] = [0, 1, 2].map(() => random(tf, batch * heads, tokens, headDim));
-  return timed(tf, budget, () => tfjsHeads(tf, q, k, v), [q, k, v]);
+  return timed(timing, () => tfjsHeads(tf, q, k, v), [q, k, v]);
 }
 
 function denseStack(tf: Tf, values: DenseStackValues, losses: number[]): Contender {
