@@ -50,6 +50,27 @@ export interface Limits {
  */
 export type Slot = number;
 
+/**
+ * Some bytes of a slot's buffer. What one binding holds is limited, and may be less than a buffer: a kernel then works
+ * on a part at a time; see `bindingRanges`.
+ */
+export interface SlotRange {
+  /** The buffer. */
+  readonly slot: Slot;
+  /** First byte, a multiple of 256. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly size: number;
+}
+
+/** A slot, or a part of it. */
+export type Binding = Slot | SlotRange;
+
+/** The slot of a binding. */
+export function slotOf(binding: Binding): Slot {
+  return typeof binding === "number" ? binding : binding.slot;
+}
+
 /** One WebGPU dispatch. */
 export interface Launch {
   /** WGSL. */
@@ -59,7 +80,7 @@ export interface Launch {
   /** Values of `override` constants. */
   readonly overrides?: Readonly<Record<string, number>>;
   /** Slots in the order of their `@binding` numbers. */
-  readonly bindings: readonly Slot[];
+  readonly bindings: readonly Binding[];
   /** Workgroups along x, y, z. See `gridOf` for more than 65,535. */
   readonly groups: readonly [number, number, number];
 }
@@ -123,6 +144,8 @@ export interface Gemm {
   readonly c: Slot;
   /** Slot of the `f32[n]` that is added to each row of C. */
   readonly bias?: Slot;
+  /** Slot of what is added to C, of its size. */
+  readonly addend?: Slot;
   /** Whether A is stored as `[k, m]`. */
   readonly transA: boolean;
   /** Whether B is stored as `[n, k]`. */
@@ -147,6 +170,8 @@ export interface CpuPlan {
   readonly scratch?: readonly CpuScratch[];
   /** Set where the calls do nothing but multiply matrices: a device with a library for that may use it instead. */
   readonly gemm?: Gemm;
+  /** The calls in parts, some of which may be such products. */
+  readonly steps?: readonly Pick<CpuPlan, "calls" | "gemm">[];
 }
 
 /** What a backward rule is given. `grads[i]` is null where output `i` did not reach the loss. */
@@ -161,6 +186,11 @@ export interface VjpContext<A> {
   readonly attrs: A;
   /** Whether anyone wants the gradient of input `i`. */
   readonly needs: readonly boolean[];
+  /**
+   * The gradient that input `i` already has from later calls, or null. A rule that asks for it adds it to what it
+   * returns for that input, which saves a pass over memory; to all others it is added afterwards.
+   */
+  before(i: number): Tensor | null;
 }
 
 /** One operation, on every device. `A` holds its attributes: plain data that JSON can write. */
@@ -169,6 +199,11 @@ export interface Kernel<A = Record<never, never>> {
   readonly name: string;
   /** Inputs that the kernel writes in place; such a kernel has no backward rule. */
   readonly mutates?: readonly number[];
+  /**
+   * Does nothing but copy input 1 over input 0 (`assign`). In a recorded program whoever computes input 1 writes it
+   * there itself, where nothing forbids it, and nothing is launched.
+   */
+  readonly copies?: boolean;
   /** The one output shares the buffer of input 0 (`reshape`): nothing is launched. */
   readonly alias?: boolean;
   /** Shape and dtype rule; throws ShapeError or DTypeError. */

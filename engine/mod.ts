@@ -13,6 +13,14 @@
  *
  * @module
  */
+export {
+  Arena,
+  ARENA_LINE,
+  type ArenaLayout,
+  type ArenaOptions,
+  type Piece,
+  type Place,
+} from "./device/arena.ts";
 export { BYTES_PER_ELEMENT, type DType, dtypeOf, type HostArray, hostArray } from "./core/dtype.ts";
 export * from "./core/errors.ts";
 export { normalFromBits, normalTable, Philox, philox4x32, type Seed, seedWords } from "./core/random.ts";
@@ -22,6 +30,7 @@ export { byteLength, expectDTypes, f32, formatSpec, i32, makeSpec, type Spec, u3
 export type {
   Backend,
   BackendBuffer,
+  BackendLimits,
   Bound,
   Call,
   DeviceKind,
@@ -41,15 +50,17 @@ export {
 } from "./device/open.ts";
 export type { Scope } from "./device/scope.ts";
 export { type AdapterReport, probeAdapter } from "./device/webgpu/adapter.ts";
+export { bindingRanges, bindItems, type ItemRange } from "./device/webgpu/ranges.ts";
 export { LINEAR_WORKGROUP, wgslHeader, type WgslNames } from "./device/webgpu/wgsl.ts";
 
 export * from "./kernel.ts";
 export { type Lifetime, type Storage, Tensor } from "./tensor.ts";
 
 export { backward, differentiate, type GradientOps, type ValueAndGradients } from "./autodiff/backward.ts";
-export { Tape, type TapeEntry } from "./autodiff/tape.ts";
+export { type BlockResult, checkpoint } from "./autodiff/checkpoint.ts";
+export { Tape, type TapeBlock, type TapeEntry } from "./autodiff/tape.ts";
 
-export type { ApplyRecord } from "./program/executor.ts";
+export type { ApplyRecord, Pass } from "./program/executor.ts";
 export { checkFinite } from "./program/nan_check.ts";
 export { Profile, type ProfiledCall, profileProgram } from "./program/profiler.ts";
 export type { Program } from "./program/program.ts";

@@ -18,9 +18,19 @@ export class Storage {
     readonly bytes: number,
     readonly lifetime: Lifetime,
     buffer?: BackendBuffer,
+    /** The storage that this one is a part of; see `Arena`. */
+    readonly whole?: Storage,
+    /** Its first byte in `whole`. */
+    readonly start: number = 0,
   ) {
     this.buffer = buffer;
   }
+}
+
+/** Whether two storages have bytes in common. */
+export function overlap(a: Storage, b: Storage): boolean {
+  if ((a.whole ?? a) !== (b.whole ?? b)) return false;
+  return a.start < b.start + b.bytes && b.start < a.start + a.bytes;
 }
 
 /** A spec and a buffer on a device; no maths. Operations are functions in `kernels/`. */

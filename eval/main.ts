@@ -6,18 +6,15 @@
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
 import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
 import { ConfigError, DataError } from "../engine/core/errors.ts";
+import type { Device } from "../engine/device/device.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
+import { type OpenAutoencoder, openAutoencoder } from "../models/autoencoder_kl/mod.ts";
 import { createModel } from "../models/create.ts";
 import { loadWeights, openModelCheckpoint, WEIGHTS_NAMES, type WeightsName } from "../models/weights.ts";
-import { classGrid, type ClassSampleOptions, sampleClasses } from "./sample.ts";
-import {
-  type GuidanceInterval,
-  type RoutingDivergence,
-  SAMPLER_METHODS,
-  type SamplerMethod,
-  type Samples,
-} from "./sampler.ts";
+import { classGrid, type ClassSampleOptions, decodeSamples, sampleClasses } from "./sample.ts";
+import { type RoutingDivergence, SAMPLER_METHODS, type SamplerMethod, type Samples } from "./sampler.ts";
 import { meanDivergence } from "./samplers/divergence.ts";
+import { intervalOf } from "./sampling_flags.ts";
 
 /** The command line of `deno task sample`. */
 export const COMMAND: Command = {
@@ -25,6 +22,7 @@ export const COMMAND: Command = {
   summary: "Sample images from a checkpoint into a PNG grid, one row a class.",
   flags: [
     { name: "checkpoint", value: "FILE", help: "a checkpoint.safetensors written by train" },
+    { name: "vae", value: "FILE", help: "autoencoder that decodes a latent model's images; hub: names too" },
     { name: "classes", value: "LIST", help: "labels, as in 0,3 (default: all, or the first ten)" },
     { name: "n", value: "N", help: "images of each class (default 4)" },
     { name: "steps", value: "N", help: "steps from noise to image (default 50); dopri5 chooses its own" },
@@ -54,34 +52,62 @@ async function sample(line: CommandLine): Promise<void> {
   const divergence = line.text("divergence");
   for (const file of [out, ...divergence === undefined ? [] : [divergence]]) await requireWritable(file);
   using checkpoint = await openModelCheckpoint(path);
+  const { num_classes: count, in_channels: channels, input_size: size } = checkpoint.config.model;
+  requireDecoder(line, channels);
   using device = await openDevice(line.text("device"), deviceOptions(line));
   say(describeDevice(device));
   const model = createModel(checkpoint.config);
   model.params.allocate(device);
   await loadWeights(checkpoint.file, model.params, weightsOf(line));
-  const { num_classes: count, in_channels: channels, input_size: size } = checkpoint.config.model;
-  if (channels !== 3) {
-    throw new ConfigError(
-      `Cannot draw images of ${channels} channels: latents need a decoder, which is not part of sample`,
-    );
-  }
+  using decoder = await openDecoder(line, device, channels);
   const options = optionsOf(line, count, divergence !== undefined);
   const { classes, perClass } = options;
   const batches: Samples[] = [];
-  const images = await sampleClasses(device, model, {
+  const sampled = await sampleClasses(device, model, {
     ...options,
-    onProgress: reportProgress,
+    onProgress: progressOf("sampling"),
     onBatch: (samples) => batches.push(samples),
   });
+  const drawn = decoder
+    ? await decodeSamples(device, decoder.model, sampled, size, progressOf("decoding"))
+    : { images: sampled, size };
   const names = classes.map((label) => checkpoint.classNames[label] ?? `class ${label}`);
-  const evaluations = batches.reduce((sum, batch) => sum + batch.evaluations, 0) / batches.length;
-  const caption = `step ${checkpoint.step ?? "?"}, ${captionOf(options, Math.round(evaluations))}, ` +
-    `${weightsOf(line)} weights`;
-  await Deno.writeFile(out, await classGrid(images, size, names, caption));
-  say(
-    `${classes.length * perClass} images in ${out}, ${Math.round(evaluations)} evaluations of the velocity`,
+  const evaluations = Math.round(
+    batches.reduce((sum, batch) => sum + batch.evaluations, 0) / batches.length,
   );
+  const caption = `step ${checkpoint.step ?? "?"}, ${captionOf(options, evaluations)}, ${
+    weightsOf(line)
+  } weights`;
+  await Deno.writeFile(out, await classGrid(drawn.images, drawn.size, names, caption));
+  say(`${classes.length * perClass} images in ${out}, ${evaluations} evaluations of the velocity`);
   if (divergence !== undefined) await reportDivergence(divergence, batches);
+}
+
+function requireDecoder(line: CommandLine, channels: number): void {
+  if (channels === 3 || line.text("vae") !== undefined) return;
+  throw new ConfigError(
+    `Cannot draw images of ${channels} channels: latents need a decoder, add --vae FILE`,
+  );
+}
+
+/** The autoencoder of `--vae`; undefined where the model makes pixels. */
+async function openDecoder(
+  line: CommandLine,
+  device: Device,
+  channels: number,
+): Promise<OpenAutoencoder | undefined> {
+  const path = line.text("vae");
+  if (path === undefined) return undefined;
+  const vae = await openAutoencoder(device, path);
+  const { latent_channels: latents } = vae.model.config;
+  if (latents !== channels) {
+    vae[Symbol.dispose]();
+    throw new ConfigError(
+      `Cannot decode with --vae ${path}: the checkpoint's model makes ${channels} channels, it wants ${latents}`,
+    );
+  }
+  say(`vae: ${path} (sha256 ${vae.sha256})`);
+  return vae;
 }
 
 function optionsOf(line: CommandLine, classes: number, divergence: boolean): ClassSampleOptions {
@@ -111,15 +137,6 @@ function weightsOf(line: CommandLine): WeightsName {
     throw new ConfigError(`Cannot use --weights ${name}: wanted one of ${WEIGHTS_NAMES.join(", ")}`);
   }
   return found;
-}
-
-function intervalOf(text: string | undefined): GuidanceInterval | undefined {
-  if (text === undefined) return undefined;
-  const ends = text.split(",").map((end) => end.trim() === "" ? NaN : Number(end));
-  if (ends.length !== 2 || !ends.every(Number.isFinite)) {
-    throw new ConfigError(`Cannot use --interval ${text}: wanted two times from 0 to 1, as in 0.1,1`);
-  }
-  return [ends[0], ends[1]];
 }
 
 /** Writes the divergence of all batches together, and prints its mean over the steps. */
@@ -157,12 +174,12 @@ async function requireWritable(path: string): Promise<void> {
   }
 }
 
-function reportProgress(done: number, total: number): void {
-  if (Deno.stdout.isTerminal()) {
-    Deno.stdout.writeSync(
-      new TextEncoder().encode(`\rsampling ${done}/${total}${done === total ? "\n" : ""}`),
-    );
-  }
+function progressOf(doing: string): (done: number, total: number) => void {
+  const encoder = new TextEncoder();
+  return (done, total) => {
+    if (!Deno.stdout.isTerminal()) return;
+    Deno.stdout.writeSync(encoder.encode(`\r${doing} ${done}/${total}${done === total ? "\n" : ""}`));
+  };
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -3,9 +3,12 @@
  *
  * @module
  */
-export { decodePng, encodePng, readPng, type RgbaImage } from "./png.ts";
+export { CHART_COLORS, type ChartSize, frame, renderChart, valueAxis } from "./chart.ts";
+export { decodePng, encodePng, peekPng, readPng, type RgbaImage } from "./png.ts";
 export { imageGrid, type ImageGridOptions } from "./image_grid.ts";
 export { escapeXml, FONT_FAMILY, svgDocument, type SvgRenderOptions, svgToPng, textWidth } from "./svg.ts";
+export * from "./classifier/mod.ts";
+export { type FeatureNetwork, INCEPTION_NAME, openInceptionFeatures } from "./features.ts";
 export {
   createSampler,
   type GuidanceInterval,
@@ -18,7 +21,11 @@ export {
   type Samples,
   type StepDivergence,
 } from "./sampler.ts";
-export { classGrid, type ClassSampleOptions, sampleClasses } from "./sample.ts";
+export type { BatchProgress, ImageStream } from "./images/image_stream.ts";
+export { LABEL_RULES, labelOf, type LabelRule } from "./images/labels.ts";
+export { type LatentDecoder, type SampledImagesOptions, sampleImages } from "./images/sampled_images.ts";
+export { imageStatistics, type StatisticsOptions } from "./statistics/statistics.ts";
+export { classGrid, type ClassSampleOptions, decodeSamples, sampleClasses } from "./sample.ts";
 export {
   type CaseReport,
   type CaseStatus,

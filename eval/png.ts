@@ -61,6 +61,45 @@ export async function readPng(path: string): Promise<RgbaImage> {
   return decodePng(await readBytes(path), path);
 }
 
+/** What every whole PNG file ends with: an empty chunk of type `IEND` and its checksum (PNG specification, 11.2.5). */
+const LAST_CHUNK = [0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82] as const;
+
+/**
+ * Width and height of a PNG file, of which only both ends are read: one that was cut is noticed, and decoded to
+ * say what is wrong.
+ *
+ * @throws {DataError} naming the file when it cannot be read or is not a whole PNG
+ */
+export async function peekPng(path: string): Promise<{ readonly width: number; readonly height: number }> {
+  const ends = await readEnds(path, WIDTH_OFFSET + 8, LAST_CHUNK.length);
+  checkHeader(ends.start, path);
+  if (LAST_CHUNK.some((byte, i) => ends.last[i] !== byte)) return await readPng(path);
+  const view = new DataView(ends.start.buffer);
+  return { width: view.getUint32(WIDTH_OFFSET), height: view.getUint32(WIDTH_OFFSET + 4) };
+}
+
+async function readEnds(
+  path: string,
+  first: number,
+  last: number,
+): Promise<{ start: Uint8Array; last: Uint8Array }> {
+  try {
+    using file = await Deno.open(path);
+    const { size } = await file.stat();
+    const read = async (offset: number, count: number) => {
+      const bytes = new Uint8Array(Math.min(count, size));
+      await file.seek(offset, Deno.SeekMode.Start);
+      for (let filled = 0; filled < bytes.length;) {
+        filled += await file.read(bytes.subarray(filled)) ?? Infinity;
+      }
+      return bytes;
+    };
+    return { start: await read(0, first), last: await read(Math.max(0, size - last), last) };
+  } catch (error) {
+    throw new DataError(`Cannot read "${path}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** Reads a file, turning the runtime's error into one line of ours. */
 async function readBytes(path: string): Promise<Uint8Array> {
   try {

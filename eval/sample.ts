@@ -1,8 +1,10 @@
 import { ConfigError } from "../engine/core/errors.ts";
 import { Philox } from "../engine/core/random.ts";
+import { sizeOf } from "../engine/core/shape.ts";
 import type { Device } from "../engine/device/device.ts";
 import type { Parameter } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
+import { type AutoencoderKL, downsamplingOf, LatentCodec } from "../models/autoencoder_kl/mod.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import { imageGrid } from "./image_grid.ts";
 import { createSampler, type GuidanceInterval, type SamplerMethod, type Samples } from "./sampler.ts";
@@ -76,6 +78,32 @@ export async function sampleClasses(
     options.onBatch?.(samples);
   }
   return images;
+}
+
+/**
+ * Decodes sampled latents into images, one at a time, so that memory does not grow with their number.
+ *
+ * @param latents as `sampleClasses()` gives them, `f32[n, L, size, size]`
+ * @param onImage called with finished and total images
+ * @returns images, `f32[n, 3, S, S]`, about [-1, 1], and their side S
+ */
+export async function decodeSamples(
+  device: Device,
+  vae: AutoencoderKL,
+  latents: Float32Array,
+  size: number,
+  onImage?: (done: number, total: number) => void,
+): Promise<{ readonly images: Float32Array<ArrayBuffer>; readonly size: number }> {
+  const side = size * downsamplingOf(vae.config);
+  using codec = await LatentCodec.create(device, vae, { batch: 1, height: side, width: side });
+  const latentSize = sizeOf(codec.latentShape);
+  const [count, pixels] = [latents.length / latentSize, sizeOf(codec.imageShape)];
+  const images = new Float32Array(count * pixels);
+  for (let i = 0; i < count; i++) {
+    images.set(await codec.decode(latents.subarray(i * latentSize, (i + 1) * latentSize)), i * pixels);
+    onImage?.(i + 1, count);
+  }
+  return { images, size: side };
 }
 
 /** Draws sampled colour images as a PNG grid, one row a class. */

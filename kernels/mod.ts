@@ -13,13 +13,17 @@
  *
  * @module
  */
+export * from "./adaln/mod.ts";
 export * from "./adamw/mod.ts";
 export * from "./assign/mod.ts";
 export * from "./attention/mod.ts";
+export * from "./conv2d/mod.ts";
 export * from "./detach/mod.ts";
 export * from "./elementwise/mod.ts";
 export * from "./embedding/mod.ts";
+export * from "./gated_matmul/mod.ts";
 export * from "./global_norm/mod.ts";
+export * from "./groupnorm/mod.ts";
 export * from "./layernorm/mod.ts";
 export * from "./matmul/mod.ts";
 export * from "./metrics/mod.ts";
@@ -32,9 +36,11 @@ export * from "./moe/router/mod.ts";
 export * from "./moe/top_k/mod.ts";
 export * from "./patchify/mod.ts";
 export * from "./permute/mod.ts";
+export * from "./pool/mod.ts";
 export * from "./random/mod.ts";
 export * from "./reduce/mod.ts";
 export * from "./reshape/mod.ts";
+export * from "./resize/mod.ts";
 export * from "./rmsnorm/mod.ts";
 export * from "./rope/mod.ts";
 export * from "./softmax/mod.ts";

@@ -4,6 +4,10 @@ import type { Limits } from "../engine/kernel.ts";
 export interface Variants {
   /** Widest row that softmax and the norms give to a single invocation; wider ones get a workgroup each. */
   readonly widestRowOfInvocation: number;
+  /** Numbers that an invocation of the attention kernels may keep in its sums; from there on it gets fewer rows. */
+  readonly attentionRegisters: number;
+  /** Groups of lanes that share the tokens of a column where adaLN sums over them. */
+  readonly groupsOfColumns: number;
 }
 
 /**
@@ -11,11 +15,12 @@ export interface Variants {
  *
  * A software adapter (llvmpipe) runs the invocations of a workgroup on one core, eight at a time, and stores the state
  * of each at a barrier: work without barriers wins, and reading memory in columns costs little. It ends an invocation's
- * loop after 65,535 rounds, and one f32 sum over a very long row would lose digits.
+ * loop after 65,535 rounds, and one f32 sum over a very long row would lose digits. Reading workgroup memory is its
+ * slowest operation by far, which speaks for as many sums an invocation as possible.
  */
 export const VARIANTS: Readonly<Record<"hardware" | "software", Variants>> = {
-  hardware: { widestRowOfInvocation: 0 },
-  software: { widestRowOfInvocation: 4096 },
+  hardware: { widestRowOfInvocation: 0, groupsOfColumns: 4, attentionRegisters: 160 },
+  software: { widestRowOfInvocation: 4096, groupsOfColumns: 1, attentionRegisters: 320 },
 };
 
 /** The forms for an adapter with these limits. */

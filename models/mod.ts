@@ -10,6 +10,7 @@
  *
  * @module
  */
+export * from "./autoencoder_kl/mod.ts";
 export {
   type EcDitConfig,
   type TcDitConfig,
@@ -63,6 +64,7 @@ export { Dsmoe } from "./dsmoe/dsmoe.ts";
 export type { BaseModelConfig, DiffusionModel, ModelOutput, Probe, TrainingContext } from "./model.ts";
 export { forwardWithGuidance } from "./dsmoe/guidance.ts";
 export * from "./dsmoe/presets.ts";
+export * from "./inception/mod.ts";
 export { JitAttention, type TokenLayout } from "./jit/attention.ts";
 export { type BlockDropout, JitBlock } from "./jit/block.ts";
 export {
@@ -78,7 +80,8 @@ export * from "./jit/presets.ts";
 export { Attention, type AttentionConfig, type RopeType } from "./layers/attention.ts";
 export { type Dropout, dropoutAt, NO_DROPOUT } from "./layers/dropout.ts";
 export { BottleneckPatchEmbed, LabelEmbedder, PatchEmbed, TimestepEmbedder } from "./layers/embedders.ts";
-export { AdaLn, FinalLayer } from "./layers/final_layer.ts";
+export { AdaLn, Modulation } from "./layers/adaln.ts";
+export { FinalLayer } from "./layers/final_layer.ts";
 export { GeluMlp } from "./layers/gelu_mlp.ts";
 export { Linear, type LinearOptions } from "./layers/linear.ts";
 export { type FeedForward, GatedMlp, gatedWidth, SiluMlp, SwigluMlp } from "./layers/mlp.ts";
@@ -93,6 +96,7 @@ export {
 } from "./moe/experts.ts";
 export { gatedExperts, geluExperts } from "./moe/dit_experts.ts";
 export { moveBuffers, type MovingBuffer } from "./moe/moving_buffer.ts";
+export { type BlockOutput, runBlock } from "./run_block.ts";
 export { type MoeConfig, type Routed, type Routing, SparseMoe } from "./moe/sparse_moe.ts";
 export { presetNamed, PRESETS } from "./presets.ts";
 export {

@@ -12,6 +12,8 @@ export interface TrainingContext {
   readonly random: Tensor;
   /** First of the generator's streams that the network may use. */
   readonly stream: number;
+  /** Whether blocks run again in the backward pass, so that their activations need not be kept; see `runBlock`. */
+  readonly recompute?: boolean;
 }
 
 /** What a network gives. */

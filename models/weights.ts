@@ -1,11 +1,11 @@
 import { fetchFromHub, isHubPath } from "../engine/checkpoint/hub.ts";
 import { openTensorFile, type TensorFile } from "../engine/checkpoint/tensor_file.ts";
-import type { HostArray } from "../engine/core/dtype.ts";
 import { CheckpointError } from "../engine/core/errors.ts";
 import type { ParamStore } from "../engine/params/param_store.ts";
 import { aboutFile, modelConfigOf, parseJson, recogniseFile } from "./about.ts";
 import type { ModelConfig } from "./create.ts";
 import { weightSections } from "./sections.ts";
+import { readFloats } from "./state_file.ts";
 
 /** An open checkpoint and the model that it holds. */
 export interface ModelCheckpoint extends Disposable {
@@ -52,8 +52,6 @@ export async function openModelCheckpoint(path: string): Promise<ModelCheckpoint
   }
 }
 
-const FLOATS = ["F32", "F16", "BF16", "F64"];
-
 /** Which weights of a training checkpoint: the average, the second average, or the weights of the last step. */
 export type WeightsName = "ema" | "ema2" | "last";
 
@@ -74,14 +72,7 @@ export async function loadWeights(
 ): Promise<void> {
   const places = placesOf(file, params, weights);
   const shapes = new Map([...places].map(([name, place]) => [name, file.tensors.get(place)!.shape]));
-  await params.load(shapes, async (name) => {
-    const place = places.get(name)!;
-    const { dtype } = file.tensors.get(place)!;
-    if (!FLOATS.includes(dtype)) {
-      throw new CheckpointError(`Cannot load ${place} of ${file.path}: wanted a float dtype, got ${dtype}`);
-    }
-    return await file.read(place) as HostArray;
-  });
+  await params.load(shapes, (name) => readFloats(file, places.get(name)!));
 }
 
 /** Where in the file each `state_dict` entry is. */

@@ -30,12 +30,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages that are not the engine's business. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "engine": /^(?:@huggingface\/hub|@zip\.js\/)/,
-  "train": /^(?:@std\/|node:|echarts|fastest-levenshtein|js-yaml|pica)/,
-  "eval": /^(?:@std\/|node:|@resvg\/|@zip\.js\/|dejavu-fonts-ttf|ml-matrix|pngjs)/,
+  "train": /^(?:@std\/|node:|fastest-levenshtein|js-yaml|pica)/,
+  "eval": /^(?:@std\/|node:|@resvg\/|@zip\.js\/|dejavu-fonts-ttf|echarts|ml-matrix|pngjs)/,
 };
 
-/** Parity runs the reference's optimizer trajectories and rates, and holds those of `train` against them. */
+/**
+ * Parity runs the reference's optimizer trajectories and rates, and holds those of `train` against them. Images are read,
+ * cut and resized for evaluation as they are for training, and a report names the version of the project.
+ */
 const EXCEPTIONS: readonly { from: RegExp; to: string }[] = [
+  { from: /^eval\/(?:evaluate|images)\//, to: "train/dataset/mod.ts" },
+  { from: /^eval\/evaluate\/report\.ts$/, to: "deno.json" },
   { from: /^eval\/parity\//, to: "train/optimizer.ts" },
   { from: /^eval\/parity\//, to: "train/schedule.ts" },
 ];

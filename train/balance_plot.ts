@@ -1,5 +1,5 @@
 import { DataError } from "../engine/core/errors.ts";
-import { CHART_COLORS, type ChartSize, frame, renderChart, valueAxis } from "./chart.ts";
+import { CHART_COLORS, type ChartSize, frame, renderChart, valueAxis } from "../eval/mod.ts";
 import type { MetricsRecord } from "./metrics_log.ts";
 
 /** One curve: the records of a run, all layers or one. */

@@ -53,6 +53,8 @@ export interface RunConfig {
   readonly checkpoint_every: number;
   /** 0 for no preview grids. */
   readonly preview_every: number;
+  /** Whether the backward pass runs each block again in place of keeping its activations: less memory, same result. */
+  readonly recompute: boolean;
 }
 
 /** Where the images come from. */
@@ -103,6 +105,7 @@ const LATENT: TrainSections = {
     log_every: 10,
     checkpoint_every: 5_000,
     preview_every: 5_000,
+    recompute: false,
   },
   data: { source: "emoji", flip: true },
 };

@@ -11,7 +11,8 @@ import type { TrainConfig } from "./config.ts";
 import { formatPresets } from "./presets_table.ts";
 import { decimals, type Row, table, whole } from "./table.ts";
 import { emojiSource, folderSource, type ImageSource } from "./dataset/mod.ts";
-import { freshConfig } from "./main.ts";
+import { freshConfig, RECOMPUTE_FLAG } from "./main.ts";
+import { LEAST_LIMITS, limitProblem, unavoidable } from "./requirements.ts";
 import { planTraining, type TrainingPlan } from "./training_plan.ts";
 
 /** The command line of `deno task info`. */
@@ -26,6 +27,7 @@ export const COMMAND: Command = {
     { name: "all", help: "every preset in one table, with the published results" },
     { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
     { name: "batch", value: "N", help: "images of one forward pass (default: the preset's)" },
+    RECOMPUTE_FLAG,
     { name: "device", value: "NAME", help: "plan memory for webgpu (default) or cpu" },
   ],
 };
@@ -43,6 +45,8 @@ export interface Info {
   readonly plan: TrainingPlan;
   /** The device that memory was planned for. */
   readonly device: "webgpu" | "cpu";
+  /** What an adapter with the least limits of WebGPU cannot do, in lines for people. */
+  readonly limits: readonly string[];
   /** The images. */
   readonly data: DataInfo;
 }
@@ -52,10 +56,7 @@ export function main(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (line: CommandLine) => {
     if (line.has("all")) return say(formatPresets());
     const device = deviceOf(line.text("device") ?? "webgpu");
-    const batch = line.number("batch", 1, true);
-    const config = await freshConfig(line);
-    const train = batch === undefined ? config.train : { ...config.train, batch_size: batch };
-    say(formatInfo(await describeTraining({ ...config, train }, device)));
+    say(formatInfo(await describeTraining(await freshConfig(line), device)));
   });
 }
 
@@ -73,7 +74,8 @@ function deviceOf(name: string): "webgpu" | "cpu" {
 export async function describeTraining(config: TrainConfig, device: "webgpu" | "cpu"): Promise<Info> {
   const model = describeModel(config);
   const data = await dataOf(config.data.source);
-  return { config, model, plan: await planTraining(config, { kind: device }), device, data };
+  const plan = await planTraining(config, { kind: device });
+  return { config, model, plan, device, limits: await limitLines(config, device, plan), data };
 }
 
 async function dataOf(source: string): Promise<DataInfo> {
@@ -99,7 +101,7 @@ export function formatInfo(info: Info): string {
     ...titled("work", workLines(info)),
     ...titled(
       `training memory, batch ${info.config.train.batch_size} on ${info.device}`,
-      memoryTable(info.plan),
+      [...memoryLines(info.plan), ...info.limits],
     ),
     ...titled("data", dataLines(info)).slice(0, -1),
   ].join("\n");
@@ -158,19 +160,31 @@ function workLines({ config, model, plan }: Info): string[] {
   ];
 }
 
-function memoryTable({ memory, largestBuffer }: TrainingPlan): string[] {
+function memoryLines({ memory, largestBuffer }: TrainingPlan): string[] {
   const row = (name: string, bytes: number): Row => [name, whole(bytes), mebibytes(bytes)];
-  return table([
-    ["", "bytes", ""],
-    row("weights and buffers", memory.weights),
-    row("gradients", memory.gradients),
-    row("AdamW moments", memory.moments),
-    row("EMA", memory.ema),
-    row("activations and scratch, planned", memory.activations),
-    row("batch, tables, counters", memory.other),
-    row("total", memory.total),
-    row("largest single buffer", largestBuffer),
-  ], 1);
+  const least = unavoidable(memory);
+  return [
+    ...table([
+      ["", "bytes", ""],
+      row("weights and buffers", memory.weights),
+      row("gradients", memory.gradients),
+      row("AdamW moments", memory.moments),
+      row("EMA", memory.ema),
+      row("activations and scratch, planned", memory.activations),
+      row("batch, tables, counters", memory.other),
+      row("total", memory.total),
+      row("activations kept for the backward pass", memory.kept),
+      row("these, weights, gradients, moments and EMA", least),
+      row("largest single buffer", largestBuffer),
+    ], 1),
+    `the total is ${decimals(memory.total / least, 3)} of what has to be kept at once`,
+  ];
+}
+
+/** What no adapter is sure to offer; nothing where every adapter can run the plan. */
+async function limitLines(config: TrainConfig, device: string, plan: TrainingPlan): Promise<string[]> {
+  const problem = device === "webgpu" && await limitProblem(config, plan, LEAST_LIMITS);
+  return problem ? [`an adapter with the least limits of WebGPU cannot run this: ${problem}`] : [];
 }
 
 function dataLines({ config, data }: Info): string[] {

@@ -9,7 +9,7 @@ import { checkFinite } from "../engine/program/nan_check.ts";
 import type { Program } from "../engine/program/program.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import type { TrainConfig } from "./config.ts";
-import { type ImageDataset, sampleBatch } from "./dataset/mod.ts";
+import { sampleBatch, type TrainingDataset } from "./dataset/mod.ts";
 import { expertLoads, type MetricsRecord, readRows, type StepRow } from "./metrics_log.ts";
 import { learningRate } from "./schedule.ts";
 import { type HostBatch, TrainStep } from "./step.ts";
@@ -37,7 +37,7 @@ export class Trainer implements Disposable {
   private constructor(
     private readonly device: Device,
     readonly model: DiffusionModel,
-    private readonly dataset: ImageDataset,
+    private readonly dataset: TrainingDataset,
     private readonly config: TrainConfig,
   ) {
     this.step = new TrainStep(device, model, config, config.train.log_every);
@@ -51,7 +51,7 @@ export class Trainer implements Disposable {
   static async create(
     device: Device,
     model: DiffusionModel,
-    dataset: ImageDataset,
+    dataset: TrainingDataset,
     config: TrainConfig,
     eager = false,
   ): Promise<Trainer> {

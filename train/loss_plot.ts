@@ -1,5 +1,5 @@
 import { DataError } from "../engine/core/errors.ts";
-import { CHART_COLORS, frame, renderChart, valueAxis } from "./chart.ts";
+import { CHART_COLORS, frame, renderChart, valueAxis } from "../eval/mod.ts";
 
 /** One point of a training curve. */
 export interface LossRecord {

@@ -4,8 +4,10 @@
  * @module
  */
 import { basename, join } from "@std/path";
-import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
+import { type Command, type CommandLine, type Flag, runCommand, say } from "../cli/command.ts";
 import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
+import { Interrupt } from "../cli/interrupt.ts";
+import { formatDuration, ProgressLine } from "../cli/progress.ts";
 import { openSafetensors } from "../engine/checkpoint/safetensors.ts";
 import { CheckpointError, ConfigError } from "../engine/core/errors.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
@@ -19,9 +21,17 @@ import {
   withClasses,
 } from "./config.ts";
 import { applyOverrides, fieldNames, mergeConfig, readConfigFile } from "./config_file.ts";
+import { LatentDataset } from "./dataset/mod.ts";
 import type { Trainer } from "./loop.ts";
-import { formatDuration, ProgressLine, progressText } from "./progress.ts";
+import { progressText } from "./progress.ts";
+import { describeRequirements } from "./requirements.ts";
 import { exists, openTrainingData, RUN_FILES, train } from "./run.ts";
+
+/** The flag that sets `train.recompute`. */
+export const RECOMPUTE_FLAG: Flag = {
+  name: "recompute",
+  help: "run each block again in the backward pass: less memory, more work, same result",
+};
 
 /** The command line of `deno task train`. */
 export const COMMAND: Command = {
@@ -32,12 +42,18 @@ export const COMMAND: Command = {
   flags: [
     { name: "preset", value: "NAME", help: "configuration to start from (default dsmoe-nano)" },
     { name: "config", value: "FILE.yaml", help: "fields that differ from the preset" },
-    { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
+    {
+      name: "data",
+      value: "DIR",
+      help: "one subfolder of PNG files a class, or latents of encode (default: emoji)",
+    },
     { name: "out", value: "DIR", help: "folder of the run (default runs/PRESET)" },
     { name: "resume", value: "DIR", help: "continue the run in this folder" },
     { name: "steps", value: "N", help: "optimizer steps in all" },
+    { name: "batch", value: "N", help: "images of one forward pass (default: the preset's)" },
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
     ...DEVICE_FLAGS,
+    RECOMPUTE_FLAG,
     { name: "eager", help: "run kernel by kernel with a NaN check after each" },
     { name: "profile", help: "after the run, print where a step's time goes" },
     { name: "trace", value: "FILE.json", help: "write one step as a Chrome trace" },
@@ -55,8 +71,10 @@ async function start(line: CommandLine): Promise<void> {
   const out = resume ?? line.text("out") ?? join("runs", (line.text("preset") ?? "dsmoe-nano").toLowerCase());
   const profiled = profiling(line);
   const { config: fitted, dataset } = await openTrainingData(config, { onWarning: say });
+  using _files = dataset instanceof LatentDataset ? dataset : undefined;
   using device = await openDevice(line.text("device"), deviceOptions(line));
   say(describeDevice(device));
+  for (const line of await describeRequirements(fitted, device)) say(line);
   say(`data: ${dataset.count} images of ${dataset.classNames.length} classes from ${dataset.location}`);
   const progress = new ProgressLine();
   using interrupt = new Interrupt(() => say("\nstopping after this step"));
@@ -100,14 +118,19 @@ export async function freshConfig(line: CommandLine): Promise<TrainConfig> {
 function applyFlags(line: CommandLine, config: TrainConfig): TrainConfig {
   const flags: Record<string, string> = {};
   const steps = line.number("steps", 1, true);
+  const batch = line.number("batch", 1, true);
   const data = line.text("data");
   if (steps !== undefined) flags["train.steps"] = String(steps);
+  if (batch !== undefined) flags["train.batch_size"] = String(batch);
   if (data !== undefined) flags["data.source"] = data;
+  if (line.has("recompute")) flags["train.recompute"] = "true";
   return applyOverrides(config, { ...line.overrides, ...flags }, CONFIG_SCHEMA);
 }
 
-/** Fields that may change when a run goes on: how long it is, and how often things are written. */
-const MAY_CHANGE = ["train.steps", "train.log_every", "train.checkpoint_every", "train.preview_every"];
+/** Fields that may change when a run goes on: how long it is, how often things are written, what memory it takes. */
+const MAY_CHANGE = ["steps", "log_every", "checkpoint_every", "preview_every", "recompute"].map((name) =>
+  `train.${name}`
+);
 
 /** The configuration of a run that goes on: its own. A field that was changed is an error. */
 async function resumedConfig(line: CommandLine, folder: string): Promise<TrainConfig> {
@@ -154,24 +177,6 @@ function profiling(line: CommandLine): ((trainer: Trainer) => Promise<void>) | u
     if (line.has("profile")) say(profile.table());
     if (trace !== undefined) await Deno.writeTextFile(trace, profile.chromeTrace());
   };
-}
-
-/** Ctrl-C asks for a stop; a second one ends the process at once. */
-class Interrupt implements Disposable {
-  asked = false;
-  readonly #handler = (): void => {
-    if (this.asked) Deno.exit(130);
-    this.asked = true;
-    this.notify();
-  };
-
-  constructor(private readonly notify: () => void) {
-    Deno.addSignalListener("SIGINT", this.#handler);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSignalListener("SIGINT", this.#handler);
-  }
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -33,11 +33,18 @@ export {
 } from "./config_file.ts";
 export * from "./dataset/mod.ts";
 export { balancePlot, type BalancePlotOptions, type BalanceSeries, worstLoadRatio } from "./balance_plot.ts";
-export type { ChartSize } from "./chart.ts";
+export type { ChartSize } from "../eval/mod.ts";
+export { encodeImages, type EncodeOptions, type LatentEncoder } from "./encode/encode.ts";
 export { type LoopEvents, Trainer } from "./loop.ts";
 export { lossPlot, type LossPlotOptions, type LossRecord } from "./loss_plot.ts";
 export { balanceOf, type ExpertLoad, type MetricsRecord, readMetrics } from "./metrics_log.ts";
-export { AdamW, type AdamwOptions, type UpdateResult, weightDecayGroups } from "./optimizer.ts";
+export {
+  AdamW,
+  type AdamwOptions,
+  type ParameterState,
+  type UpdateResult,
+  weightDecayGroups,
+} from "./optimizer.ts";
 export { quickstart, type QuickstartResult } from "./quickstart.ts";
 export { openTrainingData, RUN_FILES, train, type TrainOptions, type TrainResult } from "./run.ts";
 export { learningRate, peakRate, rateAtEpoch, type RateSchedule, stepsPerEpoch } from "./schedule.ts";

@@ -1,11 +1,16 @@
 import type { Device } from "../engine/device/device.ts";
-import { f32, u32 } from "../engine/core/spec.ts";
+import { byteLength, u32 } from "../engine/core/spec.ts";
+import { Arena } from "../engine/device/arena.ts";
 import type { Parameter, ParamStore } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
-import { adamw, type AdamwState, emaUpdate } from "../kernels/adamw/mod.ts";
+import { adamwLines } from "../kernels/adamw/mod.ts";
 import { assign } from "../kernels/assign/mod.ts";
+import { full } from "../kernels/elementwise/mod.ts";
 import { clipGate, globalNorm } from "../kernels/global_norm/mod.ts";
+import { concat } from "../kernels/split/mod.ts";
 import type { Routing } from "../models/moe/sparse_moe.ts";
+import { Average } from "./ema.ts";
+import { OptimizerSlots } from "./optimizer_slots.ts";
 
 /** Constants of AdamW and EMA. */
 export interface AdamwOptions {
@@ -38,27 +43,47 @@ export function weightDecayGroups(decay: number): (parameter: Parameter) => numb
   };
 }
 
-/** What one update did: gradient norm before clipping `f32[1]`, and the gate, -1 where the step was skipped. */
+/** What one update did. */
 export interface UpdateResult {
   /** Global gradient norm before clipping, `f32[1]`. */
   readonly gradNorm: Tensor;
   /** Factor on the gradients, `f32[1]`; -1 where the step was skipped. */
   readonly gate: Tensor;
+  /** Tokens of all experts, layer after layer, `i32[C]`; absent without experts. */
+  readonly counts?: Tensor;
+}
+
+/** One parameter's part of the optimizer's memory; all of it is changed in place. */
+export interface ParameterState {
+  /** First moment. */
+  readonly m: Tensor;
+  /** Second moment. */
+  readonly v: Tensor;
+  /** Updates so far, of each expert of a stack: `u32[G]`. */
+  readonly steps: Tensor;
+  /** `1 - beta1^steps` and `1 - beta2^steps`: `f32[G, 2]`. */
+  readonly correction: Tensor;
 }
 
 /**
  * AdamW with decoupled decay and an average of the weights, in place on the device (Loshchilov and Hutter, 2019).
  *
  * Experts that received no token in a step are skipped completely, each with its own step counter (behaviour 38).
- * A step whose loss or gradient is not finite changes nothing, and neither does any later one.
+ * A step whose loss or gradient is not finite changes nothing, and neither does any later one. Parameters, moments,
+ * averages and gradients lie in arenas, so that a launch updates as many parameters as one buffer holds.
  */
 export class AdamW implements Disposable {
-  /** Moments, averages and step counters of what is trained. */
-  readonly states: ReadonlyMap<Parameter, AdamwState>;
+  /** Moments and step counters of what is trained. */
+  readonly states: ReadonlyMap<Parameter, ParameterState>;
   /** Averages of parameters, frozen ones too, and of buffers where they are averaged; empty where there is none. */
   readonly ema: ReadonlyMap<Parameter, Tensor>;
   /** The same with the second decay. */
   readonly ema2: ReadonlyMap<Parameter, Tensor>;
+  readonly #averages: readonly Average[];
+  readonly #m: Arena;
+  readonly #v: Arena;
+  readonly #gradients: Arena;
+  readonly #slots: OptimizerSlots;
   readonly #halted: Tensor;
 
   /** Allocates the state; the parameters must be in memory. */
@@ -67,13 +92,30 @@ export class AdamW implements Disposable {
     private readonly params: ParamStore,
     private readonly options: AdamwOptions,
   ) {
-    const averaged = params.all.filter(({ kind }) => kind !== "buffer" || options.emaBuffers !== false);
-    const averages = (decay: number | null | undefined) =>
-      new Map(typeof decay === "number" ? averaged.map((p) => [p, device.persistent(p.spec)]) : []);
-    this.ema = averages(options.emaDecay);
-    this.ema2 = averages(options.emaDecay2);
-    this.states = new Map(params.trainable.map((p) => [p, this.#stateOf(p)]));
+    const kinds = (["trainable", "frozen", "buffer"] as const)
+      .filter((kind) => kind !== "buffer" || options.emaBuffers !== false);
+    const average = (decay: number | null | undefined) =>
+      typeof decay === "number" ? new Average(device, params, kinds, decay) : undefined;
+    const [first, second] = [average(options.emaDecay), average(options.emaDecay2)];
+    this.#averages = [first, second].filter((given) => given !== undefined);
+    this.ema = first?.values ?? new Map();
+    this.ema2 = second?.values ?? new Map();
+    const { trainable } = params;
+    const arena = () => new Arena(device, trainable.map(({ spec }) => spec));
+    [this.#m, this.#v, this.#gradients] = [arena(), arena(), arena()];
+    const decayOf = (parameter: Parameter) =>
+      typeof options.weightDecay === "number" ? options.weightDecay : options.weightDecay(parameter);
+    this.#slots = new OptimizerSlots(device, trainable, params.arena("trainable").layout, decayOf);
+    this.states = new Map(trainable.map((parameter, i) => {
+      const { steps, correction } = this.#slots.counters[i];
+      return [parameter, { m: this.#m.parts[i], v: this.#v.parts[i], steps, correction }];
+    }));
     this.#halted = device.persistent(u32(1), new Uint32Array(1));
+  }
+
+  /** Bytes of the gradients. */
+  get gradientBytes(): number {
+    return this.#gradients.parts.reduce((sum, { spec }) => sum + byteLength(spec), 0);
   }
 
   /** Starts the averages as copies of the present values. */
@@ -94,58 +136,47 @@ export class AdamW implements Disposable {
     rate: Tensor,
     routings: readonly Routing[],
   ): UpdateResult {
-    const { beta1, beta2, eps, emaDecay, emaDecay2, clipNorm, weightDecay: decay } = this.options;
-    const gradNorm = globalNorm(gradients.filter((gradient) => gradient !== null));
+    this.#gradients.parts.forEach((part, i) =>
+      this.device.at(
+        this.params.trainable[i].name,
+        () => assign(part, gradients[i] ?? full(this.device, part.shape, 0)),
+      )
+    );
+    const { clipNorm } = this.options;
+    const gradNorm = globalNorm(this.#gradients.pieces);
     const gate = clipGate(gradNorm, loss, this.#halted, clipNorm);
-    const counts = new Map(routings.map((routing) => [routing.path, routing.counts]));
-    this.params.trainable.forEach((parameter, i) => {
-      const gradient = gradients[i];
-      const state = this.states.get(parameter)!;
-      const { routedBy } = parameter.options;
-      const active = routedBy === undefined ? undefined : counts.get(routedBy);
-      const control = { hyper: rate, gate, active };
-      this.device.at(parameter.name, () => {
-        const weightDecay = typeof decay === "number" ? decay : decay(parameter);
-        const settings = { beta1, beta2, eps, weightDecay, emaDecay: emaDecay ?? undefined };
-        if (gradient) adamw(state, gradient, control, settings);
-        else if (state.ema) emaUpdate(state.ema, state.param, gate, emaDecay!);
-        const second = this.ema2.get(parameter);
-        if (second) emaUpdate(second, state.param, gate, emaDecay2!);
-      });
-    });
-    return { gradNorm, gate };
+    const counts = routings.length > 0 ? concat(routings.map(({ counts }) => counts), 0) : undefined;
+    const control = { hyper: rate, gate };
+    this.#update(this.#slots.advance(gradients, control, routings, counts, this.options));
+    this.#averages[1]?.follow("trainable", gate);
+    return { gradNorm, gate, counts };
   }
 
   /** Moves the averages of buffers and frozen parameters; after anything that changes a buffer. */
   averageBuffers(gate: Tensor): void {
-    const { emaDecay, emaDecay2 } = this.options;
-    for (const parameter of this.params.all) {
-      if (parameter.kind === "trainable") continue;
-      const [first, second] = [this.ema.get(parameter), this.ema2.get(parameter)];
-      this.device.at(parameter.name, () => {
-        if (first) emaUpdate(first, parameter.tensor, gate, emaDecay!);
-        if (second) emaUpdate(second, parameter.tensor, gate, emaDecay2!);
-      });
+    for (const average of this.#averages) {
+      average.follow("frozen", gate);
+      average.follow("buffer", gate);
     }
   }
 
-  #stateOf(parameter: Parameter): AdamwState {
-    const groups = parameter.options.experts ?? 1;
-    const zeros = new Float32Array(parameter.size);
-    return {
-      param: parameter.tensor,
-      m: this.device.persistent(parameter.spec, zeros),
-      v: this.device.persistent(parameter.spec, zeros),
-      ema: this.ema.get(parameter),
-      steps: this.device.persistent(u32(groups), new Uint32Array(groups)),
-      correction: this.device.persistent(f32(groups, 2), new Float32Array(2 * groups)),
-    };
+  #update(coefficients: Tensor): void {
+    const { beta1, beta2, eps } = this.options;
+    const [average] = this.#averages;
+    const attrs = { beta1, beta2, eps, line: this.#slots.line, emaDecay: average?.decay };
+    this.params.arena("trainable").pieces.forEach((param, i) => {
+      const values = { param, m: this.#m.pieces[i], v: this.#v.pieces[i] };
+      const ema = average?.arenas.get("trainable")?.pieces[i];
+      const gradient = this.#gradients.pieces[i];
+      adamwLines({ ...values, ema }, gradient, coefficients, this.#slots.ofLine[i], attrs);
+    });
   }
 
-  /** Releases moments and averages; the parameters belong to their store. */
+  /** Releases moments, gradients and averages; the parameters belong to their store. */
   [Symbol.dispose](): void {
-    const own = [...this.states.values()].flatMap(({ m, v, steps, correction }) => [m, v, steps, correction]);
-    const averages = [...this.ema.values(), ...this.ema2.values()];
-    for (const tensor of [...own, ...averages, this.#halted]) this.device.release(tensor);
+    for (const arena of [this.#m, this.#v, this.#gradients]) arena[Symbol.dispose]();
+    for (const average of this.#averages) average[Symbol.dispose]();
+    this.#slots[Symbol.dispose]();
+    this.device.release(this.#halted);
   }
 }

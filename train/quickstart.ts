@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { type Command, type CommandLine, runCommand, say } from "../cli/command.ts";
 import { DEVICE_FLAGS, deviceOptions } from "../cli/device_flags.ts";
+import { ProgressLine } from "../cli/progress.ts";
 import type { Device } from "../engine/device/device.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { classGrid, sampleClasses } from "../eval/mod.ts";
@@ -14,7 +15,7 @@ import { loadWeights, openModelCheckpoint } from "../models/weights.ts";
 import { trainConfigOf } from "./config.ts";
 import { lossPlot } from "./loss_plot.ts";
 import { type MetricsRecord, readMetrics } from "./metrics_log.ts";
-import { ProgressLine, progressText } from "./progress.ts";
+import { progressText } from "./progress.ts";
 import { exists, openTrainingData, RUN_FILES, train } from "./run.ts";
 
 /** The command line of `deno task quickstart`. */

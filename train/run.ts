@@ -6,8 +6,10 @@ import { classGrid, sampleClasses } from "../eval/mod.ts";
 import { createModel } from "../models/create.ts";
 import { checkpointInfo, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { type TrainConfig, validateTrainConfig, withClasses } from "./config.ts";
-import { type ImageDataset, openDataset } from "./dataset/mod.ts";
+import { openTrainingSource } from "./training_source.ts";
+import { LatentDataset, type TrainingDataset } from "./dataset/mod.ts";
 import { Trainer } from "./loop.ts";
+import { explainOutOfMemory, requireFit } from "./requirements.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics_log.ts";
 
 /** Files of a run's folder. */
@@ -26,7 +28,7 @@ export interface TrainOptions {
   /** What to train, and how. */
   readonly config: TrainConfig;
   /** What to train on. */
-  readonly dataset: ImageDataset;
+  readonly dataset: TrainingDataset;
   /** The run's folder; made if it is not there. */
   readonly out: string;
   /** Whether to continue from the folder's checkpoint. */
@@ -52,27 +54,16 @@ export interface TrainResult {
 }
 
 /**
- * Opens the configuration's images, and fits the configuration to them: the number of classes is theirs.
+ * Opens the configuration's images or latents, and fits the configuration to them: the number of classes is theirs.
  *
- * @throws {DataError} when the images are missing
- * @throws {ConfigError} when the model does not take colour images
+ * @throws {DataError} when they are missing or broken
+ * @throws {ConfigError} when the model does not take them
  */
 export async function openTrainingData(
   config: TrainConfig,
   callbacks: { onProgress?: (done: number, total: number) => void; onWarning?: (line: string) => void } = {},
-): Promise<{ config: TrainConfig; dataset: ImageDataset }> {
-  const { in_channels: channels, input_size: size } = config.model;
-  const dataset = await openDataset({
-    data: config.data.source === "emoji" ? undefined : config.data.source,
-    imageSize: size,
-    ...callbacks,
-  });
-  if (channels !== dataset.channels) {
-    throw new ConfigError(
-      `Cannot train on ${dataset.name} with model.in_channels ${channels}: wanted ${dataset.channels} for colour ` +
-        `images, as in --model.in_channels=${dataset.channels}`,
-    );
-  }
+): Promise<{ config: TrainConfig; dataset: TrainingDataset }> {
+  const dataset = await openTrainingSource(config, callbacks);
   const fitted = withClasses(config, dataset.classNames.length);
   validateTrainConfig(fitted);
   return { config: fitted, dataset };
@@ -83,9 +74,20 @@ export async function openTrainingData(
  *
  * @throws {DataError} when the folder cannot be written, or holds a run that this one would overwrite
  * @throws {CheckpointError} when the checkpoint to resume from does not fit
+ * @throws {DeviceError} when the device cannot hold the run; which options would change that is said
  * @throws {NonFiniteError} when the loss is no longer finite; the last checkpoint is left as it is
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
+  await requireFit(options.config, options.device);
+  try {
+    return await trainFitting(options);
+  } catch (error) {
+    await explainOutOfMemory(error, options.config, options.device);
+    throw error;
+  }
+}
+
+async function trainFitting(options: TrainOptions): Promise<TrainResult> {
   const { device, config, dataset, out } = options;
   const checkpoint = join(out, RUN_FILES.checkpoint);
   await prepareFolder(out, checkpoint, options.resume ?? false);
@@ -153,7 +155,7 @@ function begin({ model, step }: Trainer, seed: number): number {
   return 0;
 }
 
-async function restore(path: string, trainer: Trainer, dataset: ImageDataset): Promise<number> {
+async function restore(path: string, trainer: Trainer, dataset: TrainingDataset): Promise<number> {
   using file = await openSafetensors(path);
   const info = checkpointInfo(file);
   if (info.dataset.digest !== dataset.digest) {
@@ -168,10 +170,12 @@ async function restore(path: string, trainer: Trainer, dataset: ImageDataset): P
 async function drawPreview(
   trainer: Trainer,
   device: Device,
-  dataset: ImageDataset,
+  dataset: TrainingDataset,
   step: number,
   path: string,
 ): Promise<void> {
+  // Latents become images in `evaluate`, which has the autoencoder.
+  if (dataset instanceof LatentDataset) return;
   const shown = dataset.classNames.slice(0, 10);
   const images = await sampleClasses(device, trainer.model, {
     classes: shown.map((_, label) => label),

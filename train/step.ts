@@ -40,6 +40,7 @@ interface MicroBatch {
 
 interface MicroResult {
   readonly loss: Tensor;
+  /** Sums over this and all earlier micro-batches, so that one set of gradients is all there ever is. */
   readonly gradients: readonly (Tensor | null)[];
   readonly routings: readonly Routing[];
 }
@@ -107,20 +108,24 @@ export class TrainStep {
 
   /** The step itself. Returns the loss, `f32[]`. */
   body(): { loss: Tensor } {
-    const results = this.#batches.map((batch, i) => this.#forwardBackward(batch, i));
-    const mean = (parts: Tensor[]) =>
-      parts.length === 1 ? parts[0] : scale(parts.reduce((sum, part) => add(sum, part)), 1 / parts.length);
-    const loss = mean(results.map((result) => result.loss));
-    const gradients = this.model.params.trainable.map((_, i) => {
-      const parts = results.flatMap((result) => result.gradients[i] ?? []);
-      return parts.length > 0 ? mean(parts) : null;
-    });
+    const results: MicroResult[] = [];
+    this.#batches.forEach((batch, i) =>
+      results.push(this.#forwardBackward(batch, i, results.at(-1)?.gradients))
+    );
+    const { length } = results;
+    const mean = (sum: Tensor) => length === 1 ? sum : scale(sum, 1 / length);
+    const loss = mean(results.map((result) => result.loss).reduce((sum, part) => add(sum, part)));
+    const gradients = results[length - 1].gradients.map((sum) => sum && mean(sum));
     const routings = this.device.at("routing", () => totalRoutings(results.map(({ routings }) => routings)));
     this.device.at("optimizer", () => this.#update(loss, gradients, routings));
     return { loss };
   }
 
-  #forwardBackward({ x, y }: MicroBatch, index: number): MicroResult {
+  #forwardBackward(
+    { x, y }: MicroBatch,
+    index: number,
+    earlier: readonly (Tensor | null)[] = [],
+  ): MicroResult {
     const stream = (name: keyof typeof STREAM) => STREAM[name] + STREAMS * index;
     const noise = randomNormal(this.#random, x.shape, stream("noise"));
     const t = this.model.objective.times({
@@ -134,31 +139,28 @@ export class TrainStep {
     const { value, gradients } = differentiate(GRADIENT_OPS, watched, () => {
       const batch = { x, noise, t };
       const z = objective.pathPoint(batch);
-      const training = { random: this.#random, stream: stream("dropout") };
+      const { recompute } = this.config.train;
+      const training = { random: this.#random, stream: stream("dropout"), recompute };
       const { out, routings, auxiliary } = this.model.forward(z, t, label, undefined, training);
       return this.device.at("loss", () => {
         const loss = objective.loss(out, z, batch);
         return { value: { loss, routings }, root: auxiliary ? add(loss, auxiliary) : loss };
       });
-    });
+    }, earlier);
     return { ...value, gradients };
   }
 
   #update(loss: Tensor, gradients: readonly (Tensor | null)[], routings: readonly Routing[]): void {
-    const { gradNorm, gate } = this.optimizer.step(gradients, loss, this.#rate, routings);
+    const { gradNorm, gate, counts } = this.optimizer.step(gradients, loss, this.#rate, routings);
     const rate = balanceRateOf(this.config);
-    for (const { path, bias, counts } of routings) {
-      if (bias && rate > 0) this.device.at(path, () => updateBalanceBias(bias, counts, gate, rate));
+    for (const { path, bias, counts: tokens } of routings) {
+      if (bias && rate > 0) this.device.at(path, () => updateBalanceBias(bias, tokens, gate, rate));
     }
     moveBuffers(routings, gate);
     this.optimizer.averageBuffers(gate);
     logRow(this.ring, this.#random, 0, reshape(loss, [1]));
     logRow(this.ring, this.#random, 1, gradNorm);
-    let column = 2;
-    for (const { counts } of routings) {
-      logRow(this.ring, this.#random, column, counts);
-      column += counts.size;
-    }
+    if (counts) logRow(this.ring, this.#random, 2, counts);
   }
 }
 

@@ -14,6 +14,12 @@ export function whole(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** Bytes for people: `49.4 MiB`, `24.6 GiB`. */
+export function binaryBytes(bytes: number): string {
+  const gibibytes = bytes / 2 ** 30;
+  return gibibytes < 1 ? `${decimals(bytes / 2 ** 20, 1)} MiB` : `${decimals(gibibytes, 1)} GiB`;
+}
+
 /** A number with separators and a fixed number of digits. */
 export function decimals(value: number, digits: number): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });

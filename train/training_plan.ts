@@ -1,7 +1,8 @@
 import { byteLength, f32, i32, type Spec } from "../engine/core/spec.ts";
 import { Device } from "../engine/device/device.ts";
-import { NullBackend, type NullBackendOptions } from "../engine/device/null_backend.ts";
+import { NullBackend, type NullBackendOptions, type Oversized } from "../engine/device/null_backend.ts";
 import type { Cost } from "../engine/kernel.ts";
+import type { Program } from "../engine/program/program.ts";
 import { createModel } from "../models/create.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import type { TrainConfig } from "./config.ts";
@@ -11,17 +12,19 @@ import { TrainStep } from "./step.ts";
 export interface TrainingMemory {
   /** Parameters and buffers. */
   readonly weights: number;
-  /** All gradients: they live together, from the backward pass until the norm of them all is known. */
+  /** All gradients. */
   readonly gradients: number;
   /** First and second moments of AdamW. */
   readonly moments: number;
   /** Averaged weights and buffers. */
   readonly ema: number;
-  /** What the planned buffers hold beyond the gradients: activations for the backward pass and scratch. */
+  /** The planned buffers: activations for the backward pass and scratch. */
   readonly activations: number;
+  /** Most activations that wait for the backward pass at once; one block's own among them where blocks run again. */
+  readonly kept: number;
   /** Batch, tables, metrics and the optimizer's counters. */
   readonly other: number;
-  /** The sum of all parts. */
+  /** The sum of all parts; `kept` is within `activations`. */
   readonly total: number;
 }
 
@@ -41,6 +44,8 @@ export interface TrainingPlan {
   readonly memory: TrainingMemory;
   /** Bytes of the largest buffer; adapters have a limit on it. */
   readonly largestBuffer: number;
+  /** What kernels would bind in one piece and cannot at the limits planned for, each shape once, the largest first. */
+  readonly oversized: readonly Oversized[];
 }
 
 /**
@@ -60,8 +65,8 @@ export async function planTraining(
   model.params.allocate(device);
   const step = new TrainStep(device, model, config, config.train.log_every);
   using program = await device.record("train step", () => step.body());
-  const memory = memoryOf(model, step, program.plannedBytes, device.memory().live);
-  const { largest } = backend;
+  const memory = memoryOf(model, step, program, device.memory().live);
+  const { largest, oversized } = backend;
   using forward = await device.record("forward", () => {
     const { in_channels: channels, input_size: size } = config.model;
     const [x, t, y] = [f32(batch, channels, size, size), f32(batch), i32(batch)].map((spec) =>
@@ -77,21 +82,22 @@ export async function planTraining(
     launches: program.launches,
     memory,
     largestBuffer: largest,
+    oversized,
   };
 }
 
 function memoryOf(
   { params }: DiffusionModel,
   { optimizer }: TrainStep,
-  planned: number,
+  { plannedBytes: activations, keptBytes: kept }: Program,
   live: number,
 ): TrainingMemory {
   const bytes = (specs: Iterable<{ readonly spec: Spec }>) =>
     [...specs].reduce((sum, { spec }) => sum + byteLength(spec), 0);
   const weights = params.bytes;
-  const gradients = bytes(params.trainable);
+  const gradients = optimizer.gradientBytes;
   const moments = bytes([...optimizer.states.values()].flatMap(({ m, v }) => [m, v]));
   const ema = bytes([...optimizer.ema.values(), ...optimizer.ema2.values()]);
-  const other = live - weights - moments - ema - planned;
-  return { weights, gradients, moments, ema, activations: planned - gradients, other, total: live };
+  const other = live - weights - gradients - moments - ema - activations;
+  return { weights, gradients, moments, ema, activations, kept, other, total: live };
 }

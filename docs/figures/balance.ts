@@ -6,6 +6,7 @@
  */
 import { type Command, type CommandLine, runCommand, say } from "../../cli/command.ts";
 import { CPU_FLAGS, cpuOptions } from "../../cli/cpu_flags.ts";
+import { ProgressLine } from "../../cli/progress.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../../engine/device/open.ts";
 import { scale } from "../../kernels/elementwise/mod.ts";
@@ -16,10 +17,9 @@ import { createModel } from "../../models/create.ts";
 import type { DiffusionModel } from "../../models/model.ts";
 import { balancePlot, type BalanceSeries, worstLoadRatio } from "../../train/balance_plot.ts";
 import { type TrainConfig, trainConfigOf } from "../../train/config.ts";
-import { type ImageDataset, sampleBatch } from "../../train/dataset/mod.ts";
+import { sampleBatch, type TrainingDataset } from "../../train/dataset/mod.ts";
 import { Trainer } from "../../train/loop.ts";
 import type { MetricsRecord } from "../../train/metrics_log.ts";
-import { ProgressLine } from "../../train/progress.ts";
 import { openTrainingData } from "../../train/run.ts";
 
 const COMMAND: Command = {
@@ -61,7 +61,7 @@ const RUNS: Readonly<Record<string, Balancing>> = {
 export async function balanceRun(
   device: Device,
   config: TrainConfig,
-  dataset: ImageDataset,
+  dataset: TrainingDataset,
   onMetrics: (record: MetricsRecord) => void = () => {},
 ): Promise<MetricsRecord[]> {
   const model = createModel(config);
@@ -86,7 +86,7 @@ export async function balanceRun(
  * Moves the first two rows of every router along the mean of what it sees. At the start every block passes its input
  * on, so that all routers see the normalised patches.
  */
-async function skewRouters(device: Device, model: DiffusionModel, dataset: ImageDataset): Promise<void> {
+async function skewRouters(device: Device, model: DiffusionModel, dataset: TrainingDataset): Promise<void> {
   const mean = await meanToken(device, model, dataset);
   const square = mean.reduce((sum, value) => sum + value * value, 0);
   for (const parameter of model.params.all) {
@@ -101,7 +101,7 @@ async function skewRouters(device: Device, model: DiffusionModel, dataset: Image
 async function meanToken(
   device: Device,
   model: DiffusionModel,
-  dataset: ImageDataset,
+  dataset: TrainingDataset,
 ): Promise<Float32Array> {
   using _scope = device.scope();
   const batchSize = 16;

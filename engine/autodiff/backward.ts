@@ -2,7 +2,8 @@ import { ShapeError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
 import { formatSpec } from "../core/spec.ts";
 import type { Tensor } from "../tensor.ts";
-import { Tape, type TapeEntry } from "./tape.ts";
+import type { Device } from "../device/device.ts";
+import { Tape, type TapeBlock, type TapeEntry } from "./tape.ts";
 
 /** The two operations that reverse mode needs; given from outside, since the engine knows no kernel. */
 export interface GradientOps {
@@ -25,38 +26,66 @@ export interface ValueAndGradients<T> {
  *
  * @param forward returns the value, and the tensor to start from with its upstream gradient (ones if absent)
  * @param watched tensors whose gradients are wanted
+ * @param earlier gradients to add to, in the order of `watched`: those of other parts of a batch
  */
 export function differentiate<T>(
   ops: GradientOps,
   watched: readonly Tensor[],
   forward: () => { value: T; root: Tensor; upstream?: Tensor },
+  earlier: readonly (Tensor | null)[] = [],
 ): ValueAndGradients<T> {
   const { device } = watched[0];
-  const outer = device.tape;
   const tape = new Tape(watched);
-  device.tape = tape;
-  let result: ReturnType<typeof forward>;
-  try {
-    result = forward();
-  } finally {
-    device.tape = outer;
-  }
-  const { value, root } = result;
-  const upstream = result.upstream ?? ops.onesLike(root);
-  const gradients = backward(ops, tape, new Map([[root, upstream]]));
-  return { value, gradients: watched.map((tensor) => gradients.get(tensor) ?? null) };
+  const { value, root, upstream } = recordOn(tape, device, forward);
+  const seeds = new Map<Tensor, Tensor>();
+  watched.forEach((tensor, i) => earlier[i] && seeds.set(tensor, earlier[i]));
+  return device.inPass("backward", () => {
+    const gradients = backward(ops, tape, seeds.set(root, upstream ?? ops.onesLike(root)));
+    return { value, gradients: watched.map((tensor) => gradients.get(tensor) ?? null) };
+  });
 }
 
 /** Walks a tape backward from the given gradients; returns the gradient of every tracked tensor it met. */
 export function backward(ops: GradientOps, tape: Tape, seeds: Map<Tensor, Tensor>): Map<Tensor, Tensor> {
   const gradients = new Map(seeds);
+  walk(ops, tape, gradients);
+  return gradients;
+}
+
+function walk(ops: GradientOps, tape: Tape, gradients: Map<Tensor, Tensor>): void {
   for (const entry of [...tape.entries].reverse()) {
     const grads = entry.outputs.map((output) => gradients.get(output) ?? null);
     if (grads.every((grad) => grad === null)) continue;
-    const { device } = entry.inputs[0];
-    device.at(entry.path, () => accumulate(ops, tape, entry, grads, gradients));
+    const { device } = entry.outputs[0];
+    if ("rerun" in entry) walkAgain(ops, tape.nested(), device, { block: entry, grads }, gradients);
+    else device.at(entry.path, () => accumulate(ops, tape, entry, grads, gradients));
   }
-  return gradients;
+}
+
+/** Records a block's calls now, and walks them: its gradients add up with all others in the order of the plain block. */
+function walkAgain(
+  ops: GradientOps,
+  tape: Tape,
+  device: Device,
+  { block, grads }: { block: TapeBlock; grads: readonly (Tensor | null)[] },
+  gradients: Map<Tensor, Tensor>,
+): void {
+  const outputs = device.inPass("again", () => recordOn(tape, device, block.rerun));
+  outputs.forEach((output, i) => {
+    const grad = grads[i];
+    if (grad) gradients.set(output, grad);
+  });
+  walk(ops, tape, gradients);
+}
+
+function recordOn<T>(tape: Tape, device: Device, body: () => T): T {
+  const outer = device.tape;
+  device.tape = tape;
+  try {
+    return body();
+  } finally {
+    device.tape = outer;
+  }
 }
 
 function accumulate(
@@ -68,7 +97,15 @@ function accumulate(
 ): void {
   const { kernel, inputs, outputs, attrs } = entry;
   const needs = inputs.map((input) => tape.tracks(input));
-  const contributions = kernel.vjp!({ inputs, outputs, grads, attrs, needs });
+  const included = new Set<Tensor>();
+  const before = (i: number) => {
+    const gradient = gradients.get(inputs[i]) ?? null;
+    // An input that is there twice is added to once.
+    if (!gradient || included.has(gradient)) return null;
+    included.add(gradient);
+    return gradient;
+  };
+  const contributions = kernel.vjp!({ inputs, outputs, grads, attrs, needs, before });
   inputs.forEach((input, i) => {
     const contribution = contributions[i];
     if (!needs[i] || !contribution) return;
@@ -79,7 +116,7 @@ function accumulate(
         }, got ${formatSpec(contribution.spec)}`,
       );
     }
-    const before = gradients.get(input);
-    gradients.set(input, before ? ops.add(before, contribution) : contribution);
+    const sum = gradients.get(input);
+    gradients.set(input, sum && !included.has(sum) ? ops.add(sum, contribution) : contribution);
   });
 }

@@ -1,6 +1,6 @@
 import type { HostArray } from "../core/dtype.ts";
 import type { Spec } from "../core/spec.ts";
-import type { AnyKernel } from "../kernel.ts";
+import type { AnyKernel, Limits } from "../kernel.ts";
 
 /** The three implementations of every kernel. */
 export type DeviceKind = "webgpu" | "cpu" | "reference";
@@ -47,6 +47,12 @@ export interface Call {
   readonly path: string;
 }
 
+/** Limits of a device: those that kernels plan by, and the largest buffer. */
+export interface BackendLimits extends Limits {
+  /** Bytes of one buffer. */
+  readonly maxBufferSize: number;
+}
+
 /** What a device does with bytes and launches. Nothing above this interface knows which device it is. */
 export interface Backend {
   /** Which of the three it is. */
@@ -55,9 +61,15 @@ export interface Backend {
   readonly description: string;
   /** Rows of a tile that grouped matmuls pad each expert to. */
   readonly groupedTileRows: number;
+  /** Limits that kernels plan their launches by, and buffers keep to; undefined where memory is the only one. */
+  readonly limits?: BackendLimits;
+  /** Most bytes that one operand of a kernel may have. */
+  readonly largestOperand: number;
 
   /** Takes a buffer; its contents are undefined. */
   allocate(bytes: number): BackendBuffer;
+  /** A part of a buffer, from a multiple of 256 bytes on; it goes when the buffer goes, and is not released itself. */
+  slice(buffer: BackendBuffer, offset: number, bytes: number): BackendBuffer;
   /** Gives a buffer back. */
   release(buffer: BackendBuffer): void;
   /** Overwrites a buffer from the host, in queue order. */

@@ -1,10 +1,10 @@
-import { dtypeOf, type HostArray } from "../core/dtype.ts";
+import { BYTES_PER_ELEMENT, dtypeOf, type HostArray } from "../core/dtype.ts";
 import { ShapeError, withModulePath } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
 import { byteLength, makeSpec, type Spec } from "../core/spec.ts";
 import type { Tape } from "../autodiff/tape.ts";
 import type { Kernel } from "../kernel.ts";
-import { EagerExecutor, type Executor } from "../program/executor.ts";
+import { EagerExecutor, type Executor, type Pass } from "../program/executor.ts";
 import { Program } from "../program/program.ts";
 import { Recorder } from "../program/recorder.ts";
 import { Storage, Tensor } from "../tensor.ts";
@@ -18,6 +18,7 @@ export class Device implements Disposable {
   readonly #persistent = new Set<Storage>();
   readonly #constants = new Map<string, Tensor>();
   readonly #path: string[] = [];
+  #pass: Pass = "forward";
   #disposed = false;
 
   /** Records every call while gradients are being prepared. Set by `differentiate`. */
@@ -73,6 +74,17 @@ export class Device implements Disposable {
     return tensor;
   }
 
+  /**
+   * A part of a persistent tensor, as a tensor of its own. See `Arena`.
+   *
+   * @param start its first element, a multiple of `ARENA_LINE`
+   */
+  part({ storage }: Tensor, start: number, spec: Spec): Tensor {
+    const [offset, bytes] = [BYTES_PER_ELEMENT * start, byteLength(spec)];
+    const buffer = this.backend.slice(storage.buffer!, offset, bytes);
+    return new Tensor(this, spec, new Storage(bytes, "persistent", buffer, storage, offset));
+  }
+
   /** Releases a persistent tensor. */
   release(tensor: Tensor): void {
     if (!this.#persistent.delete(tensor.storage)) return;
@@ -117,15 +129,27 @@ export class Device implements Disposable {
     }
   }
 
+  /** Runs `body` as a part of a pass. */
+  inPass<T>(pass: Pass, body: () => T): T {
+    const outer = this.#pass;
+    this.#pass = pass;
+    try {
+      return body();
+    } finally {
+      this.#pass = outer;
+    }
+  }
+
   /** Runs or records one kernel: the path that every op takes. See `apply`. */
   execute<A>(kernel: Kernel<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
     const path = this.path;
+    const pass = this.#pass;
     try {
       const specs = kernel.infer(inputs.map((input) => input.spec), attrs);
       const outputs = kernel.alias
         ? [new Tensor(this, specs[0], inputs[0].storage)]
-        : this.#executor.run({ kernel, inputs, attrs, path }, specs);
-      this.tape?.record({ kernel, inputs, outputs, attrs, path });
+        : this.#executor.run({ kernel, inputs, attrs, path, pass }, specs);
+      this.tape?.record({ kernel, inputs, outputs, attrs, path, pass });
       return outputs;
     } catch (error) {
       throw error instanceof Error ? withModulePath(error, path) : error;

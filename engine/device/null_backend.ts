@@ -1,7 +1,8 @@
 import type { HostArray } from "../core/dtype.ts";
 import { DeviceError } from "../core/errors.ts";
-import { byteLength, type Spec } from "../core/spec.ts";
+import { byteLength, formatSpec, type Spec } from "../core/spec.ts";
 import type { AnyKernel, Limits } from "../kernel.ts";
+import { tooLarge } from "./webgpu/launch_check.ts";
 import type { Backend, BackendBuffer, Bound, Call, DeviceKind, Lowered, MemoryUse } from "./backend.ts";
 
 /** Which device a `NullBackend` stands for. */
@@ -10,15 +11,22 @@ export interface NullBackendOptions {
   readonly kind?: Exclude<DeviceKind, "reference">;
   /** Threads of the `cpu` device that it stands for; one a processor unless given. */
   readonly threads?: number;
+  /** Limits of the `webgpu` device that it stands for; the least that every adapter has unless given. */
+  readonly limits?: Limits;
+}
+
+/** An operand that a kernel binds in one piece, and that is too large for that. */
+export interface Oversized {
+  /** Name of the kernel. */
+  readonly kernel: string;
+  /** Module path of the call. */
+  readonly path: string;
+  /** The operand. */
+  readonly spec: Spec;
 }
 
 interface NullLowered extends Lowered {
   readonly launches: number;
-}
-
-function planOnWebGpu(kernel: AnyKernel, inputs: readonly Spec[], attrs: unknown): NullLowered {
-  const { launches, scratch = [] } = kernel.webgpu(inputs, attrs, DEFAULT_LIMITS);
-  return { launches: launches.length, scratchBytes: scratch.map(byteLength) };
 }
 
 /** A kernel without code for the CPU runs its reference there: one launch. */
@@ -43,7 +51,7 @@ export const DEFAULT_LIMITS: Limits = {
 /**
  * A device without memory: a program can be recorded on it, costed and its memory planned, whatever its size, but not
  * run. It lowers kernels as the device that it stands for would, `webgpu` at the default limits of the WebGPU
- * specification, and so asks for the same scratch buffers; nothing is compiled.
+ * specification unless told otherwise, and so asks for the same scratch buffers; nothing is compiled.
  */
 export class NullBackend implements Backend {
   /** The device that this one stands for. */
@@ -52,17 +60,24 @@ export class NullBackend implements Backend {
   readonly description: string;
   /** As on the device that this one stands for. */
   readonly groupedTileRows: number;
+  /** As on the device that this one stands for. */
+  readonly largestOperand: number;
   readonly #lanes: number;
+  readonly #limits: Limits;
+  readonly #oversized = new Map<string, Oversized>();
   #live = 0;
   #buffers = 0;
   #largest = 0;
 
   /** Takes no memory. */
-  constructor({ kind = "webgpu", threads = navigator.hardwareConcurrency }: NullBackendOptions = {}) {
+  constructor(options: NullBackendOptions = {}) {
+    const { kind = "webgpu", threads = navigator.hardwareConcurrency, limits = DEFAULT_LIMITS } = options;
     this.kind = kind;
     this.#lanes = threads;
+    this.#limits = limits;
     this.description = `plan for ${kind}, without memory`;
     this.groupedTileRows = kind === "webgpu" ? 32 : 8;
+    this.largestOperand = kind === "webgpu" ? limits.maxStorageBufferBindingSize : Infinity;
   }
 
   /** Bytes of the largest buffer so far. */
@@ -70,11 +85,21 @@ export class NullBackend implements Backend {
     return this.#largest;
   }
 
+  /** What kernels were asked to do and could not, for want of a larger binding: each shape once, the largest first. */
+  get oversized(): readonly Oversized[] {
+    return [...this.#oversized.values()].sort((a, b) => byteLength(b.spec) - byteLength(a.spec));
+  }
+
   /** Counts bytes; there are none behind the buffer. */
   allocate(bytes: number): BackendBuffer {
     this.#live += bytes;
     this.#buffers += 1;
     this.#largest = Math.max(this.#largest, bytes);
+    return { bytes };
+  }
+
+  /** Counts nothing: the bytes are the buffer's. */
+  slice(_buffer: BackendBuffer, _offset: number, bytes: number): BackendBuffer {
     return { bytes };
   }
 
@@ -97,10 +122,20 @@ export class NullBackend implements Backend {
   }
 
   /** Asks the kernel for its plan on the device that this one stands for. */
-  lower({ kernel, inputs, attrs }: Call): Lowered {
+  lower(call: Call): Lowered {
     return this.kind === "webgpu"
-      ? planOnWebGpu(kernel, inputs, attrs)
-      : planOnCpu(kernel, inputs, attrs, this.#lanes);
+      ? this.#planOnWebGpu(call)
+      : planOnCpu(call.kernel, call.inputs, call.attrs, this.#lanes);
+  }
+
+  #planOnWebGpu({ kernel, inputs, outputs, attrs, path }: Call): NullLowered {
+    const { launches, scratch = [] } = kernel.webgpu(inputs, attrs, this.#limits);
+    for (const { bindings } of launches) {
+      const spec = tooLarge(bindings, [...inputs, ...outputs, ...scratch], this.#limits);
+      const key = spec && formatSpec(spec);
+      if (key && !this.#oversized.has(key)) this.#oversized.set(key, { kernel: kernel.name, path, spec });
+    }
+    return { launches: launches.length, scratchBytes: scratch.map(byteLength) };
   }
 
   /** Compiles nothing. */

@@ -3,6 +3,7 @@ import type { HostArray } from "../core/dtype.ts";
 import type { Seed } from "../core/random.ts";
 import { sameShape, type Shape, sizeOf } from "../core/shape.ts";
 import { byteLength, f32, type Spec } from "../core/spec.ts";
+import { Arena } from "../device/arena.ts";
 import type { Device } from "../device/device.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Initializer, ParamRandom } from "./init.ts";
@@ -109,7 +110,7 @@ export class ParamScope {
 /** All parameters of a model in order of declaration, under the reference's `state_dict` names. */
 export class ParamStore implements Disposable {
   readonly #parameters = new Map<string, Parameter>();
-  #device: Device | undefined;
+  readonly #arenas = new Map<Parameter["kind"], Arena>();
 
   /** The outermost scope. */
   get root(): ParamScope {
@@ -152,14 +153,23 @@ export class ParamStore implements Disposable {
 
   /** Gives every parameter memory on a device; the values are undefined until `initialize` or `load`. */
   allocate(device: Device): void {
-    this.#device = device;
-    for (const parameter of this.all) {
-      try {
-        parameter.tensor = device.persistent(parameter.spec);
-      } catch (error) {
-        throw error instanceof Error ? withModulePath(error, parameter.name) : error;
-      }
+    for (const kind of ["trainable", "frozen", "buffer"] as const) {
+      const own = this.all.filter((parameter) => parameter.kind === kind);
+      const arena = arenaOf(device, own);
+      own.forEach((parameter, i) => parameter.tensor = arena.parts[i]);
+      this.#arenas.set(kind, arena);
     }
+  }
+
+  /**
+   * The memory of all parameters of a kind, in order of declaration.
+   *
+   * @throws {Error} before `allocate`
+   */
+  arena(kind: Parameter["kind"]): Arena {
+    const arena = this.#arenas.get(kind);
+    if (!arena) throw new Error(`Cannot use the ${kind} parameters: their store has no memory yet`);
+    return arena;
   }
 
   /** Writes the first values. */
@@ -196,10 +206,19 @@ export class ParamStore implements Disposable {
 
   /** Releases the memory of every parameter. */
   [Symbol.dispose](): void {
-    for (const parameter of this.all) {
-      if (this.#device) this.#device.release(parameter.tensor);
-      parameter.tensor = undefined;
-    }
+    for (const arena of this.#arenas.values()) arena[Symbol.dispose]();
+    this.#arenas.clear();
+    for (const parameter of this.all) parameter.tensor = undefined;
+  }
+}
+
+/** Takes memory; an error names the parameter that is too large. */
+function arenaOf(device: Device, parameters: readonly Parameter[]): Arena {
+  try {
+    return new Arena(device, parameters.map(({ spec }) => spec), { zeros: false });
+  } catch (error) {
+    const largest = [...parameters].sort((a, b) => b.size - a.size)[0];
+    throw error instanceof Error ? withModulePath(error, largest.name) : error;
   }
 }
 

@@ -13,7 +13,12 @@ export interface ApplyRecord {
   readonly attrs: unknown;
   /** Module path at the call, as in `blocks.3.attn`. */
   readonly path: string;
+  /** Which part of a differentiated function made the call. */
+  readonly pass: Pass;
 }
+
+/** Parts of a differentiated function; `again` is the second run of a checkpointed block, within the backward pass. */
+export type Pass = "forward" | "again" | "backward";
 
 /** Decides what `apply` means: run now, or append to a program. */
 export interface Executor {

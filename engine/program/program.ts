@@ -3,6 +3,7 @@ import type { BackendBuffer, Bound, Lowered } from "../device/backend.ts";
 import type { Device } from "../device/device.ts";
 import type { Cost } from "../kernel.ts";
 import type { Storage, Tensor } from "../tensor.ts";
+import { leaveOutCopies } from "./copies.ts";
 import { type Interval, planMemory } from "./planner.ts";
 import type { RecordedCall } from "./recorder.ts";
 
@@ -20,6 +21,8 @@ export class Program<R extends Record<string, Tensor> = Record<string, Tensor>> 
     buffers: BackendBuffer[],
     bound: readonly Bound[],
     private readonly planned: readonly Storage[],
+    /** Most bytes at once that a forward pass, or a block that runs again, leaves for a backward pass. */
+    readonly keptBytes: number,
   ) {
     this.#buffers = buffers;
     this.#bound = bound;
@@ -29,10 +32,12 @@ export class Program<R extends Record<string, Tensor> = Record<string, Tensor>> 
   static async build<R extends Record<string, Tensor>>(
     device: Device,
     name: string,
-    calls: readonly RecordedCall[],
+    recorded: readonly RecordedCall[],
     results: R,
   ): Promise<Program<R>> {
     const { backend } = device;
+    const kept = new Set(Object.values(results).map((tensor) => tensor.storage));
+    const { calls, homes } = leaveOutCopies(recorded, kept);
     const lowered = calls.map((call) =>
       backend.lower({
         kernel: call.kernel,
@@ -43,18 +48,21 @@ export class Program<R extends Record<string, Tensor> = Record<string, Tensor>> 
       })
     );
     await backend.warm(lowered);
-    const lives = livesOf(calls, lowered, Object.values(results));
+    const lives = livesOf(calls, lowered, kept, homes);
     const plan = planMemory(lives.intervals);
     const buffers = plan.slotBytes.map((bytes) => backend.allocate(bytes));
     lives.storages.forEach((storage, i) => storage.buffer = buffers[plan.slots[i]]);
+    for (const [storage, home] of homes) storage.buffer = home.buffer;
     const bound = calls.map((call, i) => {
       const scratch = lives.scratch[i].map((interval) => buffers[plan.slots[interval]]);
       const tensors = [...call.inputs, ...call.outputs].map((tensor) => tensor.buffer());
       return backend.bind(lowered[i], [...tensors, ...scratch]);
     });
-    const kept = new Set(Object.values(results).map((tensor) => tensor.storage));
-    for (const storage of lives.storages) if (!kept.has(storage)) storage.buffer = undefined;
-    return new Program(device, name, calls, results, buffers, bound, lives.storages);
+    for (const storage of [...lives.storages, ...homes.keys()]) {
+      if (!kept.has(storage)) storage.buffer = undefined;
+    }
+    const waiting = keptBytes(calls, lives.intervals);
+    return new Program(device, name, calls, results, buffers, bound, lives.storages, waiting);
   }
 
   /** Replays every call, in order. Returns at once on WebGPU; read a result to wait. */
@@ -125,18 +133,19 @@ interface Lives {
 function livesOf(
   calls: readonly RecordedCall[],
   lowered: readonly Lowered[],
-  results: readonly Tensor[],
+  kept: ReadonlySet<Storage>,
+  homes: ReadonlyMap<Storage, Storage>,
 ): Lives {
   const spans = new Map<Storage, { first: number; last: number }>();
   calls.forEach((call, i) => {
     for (const { storage } of [...call.inputs, ...call.outputs]) {
-      if (storage.lifetime !== "planned") continue;
+      if (storage.lifetime !== "planned" || homes.has(storage)) continue;
       const span = spans.get(storage);
       if (span) span.last = i;
       else spans.set(storage, { first: i, last: i });
     }
   });
-  for (const { storage } of results) {
+  for (const storage of kept) {
     const span = spans.get(storage);
     // A result is read between runs, so nothing may share its buffer, neither before nor after.
     if (span) [span.first, span.last] = [0, calls.length];
@@ -150,4 +159,14 @@ function livesOf(
     scratchBytes.map((bytes) => intervals.push({ bytes, first: i, last: i }) - 1)
   );
   return { storages, intervals, scratch };
+}
+
+/** The most bytes that are alive where calls turn from making activations to taking them back. */
+function keptBytes(calls: readonly RecordedCall[], intervals: readonly Interval[]): number {
+  const turns = calls.flatMap(({ pass }, i) =>
+    pass === "backward" && i > 0 && calls[i - 1].pass !== "backward" ? [i] : []
+  );
+  const across = (call: number) =>
+    intervals.reduce((sum, { bytes, first, last }) => first < call && last >= call ? sum + bytes : sum, 0);
+  return Math.max(0, ...turns.map(across));
 }

@@ -9,6 +9,7 @@ import { CheckpointError } from "../../engine/core/errors.ts";
 import { asFloat64, type NumpyArray } from "../numpy/array.ts";
 import { NumpyFile } from "../numpy/file.ts";
 import { writeNpz } from "../numpy/write.ts";
+import type { Features } from "./features.ts";
 import type { Gaussian } from "./frechet.ts";
 import { FeatureMoments } from "./moments.ts";
 
@@ -18,6 +19,10 @@ export interface ReferenceStatistics {
   readonly pool: Gaussian;
   /** Spatial features, for sFID: `mu_s` and `sigma_s`. */
   readonly spatial?: Gaussian;
+  /** Pooled features of every image, for precision, recall and KID: `activations`, an array that others ignore. */
+  readonly activations?: Features;
+  /** How the file was made, where it tells: the JSON text in `about`, an array of bytes that others ignore. */
+  readonly about?: Readonly<Record<string, string>>;
 }
 
 /** How far a covariance may be from its transpose, relative to its largest entry; f32 files round to 6e-8. */
@@ -33,22 +38,35 @@ export async function readReferenceStatistics(path: string): Promise<ReferenceSt
   using file = await NumpyFile.open(path);
   const pool = readGaussian(file, "mu", "sigma");
   const spatial = file.has("mu_s") || file.has("sigma_s");
-  return spatial ? { pool, spatial: readGaussian(file, "mu_s", "sigma_s") } : { pool };
+  return {
+    pool,
+    ...spatial && { spatial: readGaussian(file, "mu_s", "sigma_s") },
+    ...file.has("activations") && { activations: readActivations(file, pool.mean.length) },
+    ...file.has("about") && { about: readAbout(file) },
+  };
 }
 
 /**
- * Writes reference statistics as the ADM evaluator names them; without spatial ones the file is also what pytorch-fid
- * writes.
+ * Writes reference statistics as the ADM evaluator names them, in one atomic step; without spatial ones the file is also
+ * what pytorch-fid writes.
  *
  * @throws {CheckpointError} when the file cannot be written
  */
 export async function writeReferenceStatistics(
   path: string,
-  { pool, spatial }: ReferenceStatistics,
+  { pool, spatial, activations, about }: ReferenceStatistics,
 ): Promise<void> {
   const arrays = new Map(gaussianArrays("mu", "sigma", pool));
   for (const [name, array] of spatial ? gaussianArrays("mu_s", "sigma_s", spatial) : []) {
     arrays.set(name, array);
+  }
+  if (activations) {
+    const { rows, columns, data } = activations;
+    arrays.set("activations", { shape: [rows, columns], data: Float32Array.from(data) });
+  }
+  if (about) {
+    const bytes = new TextEncoder().encode(JSON.stringify(about));
+    arrays.set("about", { shape: [bytes.length], data: bytes });
   }
   await writeNpz(path, arrays);
 }
@@ -80,6 +98,27 @@ export function readMoments(file: NumpyFile, prefix: string): FeatureMoments {
     scatter: read("scatter"),
     pending: read("pending"),
   });
+}
+
+function readActivations(file: NumpyFile, columns: number): Features {
+  const { shape, data } = file.read("activations");
+  if (shape.length !== 2 || shape[1] !== columns || shape[0] < 1 || !(data instanceof Float32Array)) {
+    throw new CheckpointError(
+      `Cannot use ${file.path} as reference statistics: "activations" f32[N, ${columns}] wanted, ` +
+        `got [${shape.join(", ")}] of ${data.constructor.name.replace("Array", "")}`,
+    );
+  }
+  return { rows: shape[0], columns, data };
+}
+
+function readAbout(file: NumpyFile): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(new TextDecoder().decode(file.read("about").data as Uint8Array));
+  } catch (cause) {
+    throw new CheckpointError(`Cannot use ${file.path} as reference statistics: "about" is broken`, {
+      cause,
+    });
+  }
 }
 
 function readGaussian(file: NumpyFile, meanName: string, covarianceName: string): Gaussian {

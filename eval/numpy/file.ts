@@ -118,15 +118,44 @@ export class NumpyFile implements Disposable {
       throw new RangeError(`Cannot read ${rows} rows: wanted at least 1`);
     }
     const { type, shape: [count, ...rest], dataOffset, fortranOrder } = this.#readable(name);
-    if (count === undefined || (fortranOrder && rest.length > 0)) {
+    this.#requireRows(name, count, fortranOrder && rest.length > 0);
+    for (let from = 0; from < count; from += rows) {
+      yield this.#rows(name, { type, rest, dataOffset }, from, Math.min(count, from + rows));
+    }
+  }
+
+  /**
+   * Reads rows `from` to `to - 1` of an array: a range of its first extent.
+   *
+   * @throws {CheckpointError} as `batches()` does
+   * @throws {RangeError} when there are no such rows
+   */
+  rows(name: string, from: number, to: number): NumpyArray {
+    const { type, shape: [count, ...rest], dataOffset, fortranOrder } = this.#readable(name);
+    this.#requireRows(name, count, fortranOrder && rest.length > 0);
+    if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from > to || to > count) {
+      throw new RangeError(`Cannot read rows ${from} to ${to} of ${JSON.stringify(name)}: it has ${count}`);
+    }
+    return this.#rows(name, { type, rest, dataOffset }, from, to);
+  }
+
+  #requireRows(name: string, count: number | undefined, byColumns: boolean): asserts count is number {
+    if (count === undefined || byColumns) {
       throw new CheckpointError(`${this.#what(name)} by rows: it is 0-dimensional or in Fortran order`);
     }
+  }
+
+  #rows(
+    name: string,
+    { type, rest, dataOffset }: Pick<NumpyHeader, "type" | "dataOffset"> & {
+      readonly rest: readonly number[];
+    },
+    from: number,
+    to: number,
+  ): NumpyArray {
     const width = rest.reduce((product, extent) => product * extent, type.bytes);
-    for (let from = 0; from < count; from += rows) {
-      const to = Math.min(count, from + rows);
-      const bytes = this.#part(name).read(dataOffset + from * width, dataOffset + to * width);
-      yield decodeArray(type, [to - from, ...rest], bytes, false);
-    }
+    const bytes = this.#part(name).read(dataOffset + from * width, dataOffset + to * width);
+    return decodeArray(type, [to - from, ...rest], bytes, false);
   }
 
   /** Closes the file; a second call does nothing. */

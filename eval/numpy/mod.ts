@@ -16,4 +16,4 @@ export { asFloat64, type NumpyArray, type NumpyData, type NumpyType } from "./ar
 export { NumpyFile } from "./file.ts";
 export type { NumpyHeader } from "./header.ts";
 export { numpyPermutation } from "./permutation.ts";
-export { encodeNpy, writeNpz } from "./write.ts";
+export { encodeNpy, writeLargeNpz, writeNpz } from "./write.ts";

@@ -2,7 +2,15 @@ import type { DType } from "../../engine/core/dtype.ts";
 import { dtypeOf } from "../../engine/core/dtype.ts";
 import { sameShape } from "../../engine/core/shape.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { type Distance, distance, mismatches, type Numbers, relativeError, total } from "./compare.ts";
+import {
+  type Distance,
+  distance,
+  largestRelativeError,
+  mismatches,
+  type Numbers,
+  relativeError,
+  total,
+} from "./compare.ts";
 import type { Golden } from "./golden.ts";
 import { type Quantity, SMALL_GRADIENT, type ToleranceName, TOLERANCES } from "./tolerances.ts";
 
@@ -10,7 +18,7 @@ import { type Quantity, SMALL_GRADIENT, type ToleranceName, TOLERANCES } from ".
 export interface Check {
   /** Name of the tensor, or of what is derived from several. */
   readonly quantity: string;
-  /** Relative L2 error, or the number of differing elements where the tolerance is 0. */
+  /** Relative L2 error or largest relative error, or the number of differing elements where the tolerance is 0. */
   readonly error: number;
   /** Largest error that passes; 0 where all elements must be equal. */
   readonly tolerance: number;
@@ -50,6 +58,17 @@ export class Checks {
     const want = await this.#expected(name, got.length);
     if (!want) return;
     this.counted(name, mismatches(got, want));
+  }
+
+  /**
+   * Compares a tensor with the golden entry of this name element by element: the largest relative error.
+   *
+   * @param scales what each error is relative to; the wanted value unless given
+   */
+  async elements(name: string, got: Tensor, quantity: Quantity, scales?: Numbers): Promise<void> {
+    if (!await this.#fits(name, got, "f32")) return;
+    const [values, want] = [await got.read(), await this.#expected(name, got.size)];
+    if (want) this.measured(name, largestRelativeError(values, want, scales ?? want), quantity);
   }
 
   /** Compares every `grad.` entry of the file: all as one vector, then each by its share of the global norm. */

@@ -32,6 +32,15 @@ export function relativeError({ squaredError, squaredNorm }: Distance): number {
   return squaredError === 0 ? 0 : Math.sqrt(squaredError) / Math.sqrt(squaredNorm);
 }
 
+/** The largest `|got - want| / |scale|`: 0 for equal values whatever the scale, not a number where a value is not. */
+export function largestRelativeError(got: Numbers, want: Numbers, scales: Numbers): number {
+  let largest = 0;
+  for (let i = 0; i < want.length; i++) {
+    if (got[i] !== want[i]) largest = Math.max(largest, Math.abs(got[i] - want[i]) / Math.abs(scales[i]));
+  }
+  return largest;
+}
+
 /** `a - b`, in f64. */
 export function difference(a: Numbers, b: Numbers): Float64Array {
   return Float64Array.from({ length: a.length }, (_, i) => a[i] - b[i]);

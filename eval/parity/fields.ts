@@ -28,6 +28,17 @@ export class Fields {
     return this.#value(name);
   }
 
+  /** Names of the fields. */
+  keys(): string[] {
+    return Object.keys(this.values as object);
+  }
+
+  /** @throws {ConfigError} when it is not text */
+  text(name: string): string {
+    const value = this.#value(name);
+    return typeof value === "string" ? value : this.#refuse(name, "text");
+  }
+
   /** @throws {ConfigError} when it is not a number */
   number(name: string, fallback?: number): number {
     const value = this.has(name) ? this.#value(name) : fallback;
@@ -80,6 +91,15 @@ export class Fields {
   /** Names fields that change nothing in this kind of case. */
   ignore(...names: string[]): void {
     for (const name of names) this.#unread.delete(name);
+  }
+
+  /**
+   * Names switches that are always on here.
+   *
+   * @throws {ConfigError} for one that is not
+   */
+  requireOn(...names: string[]): void {
+    for (const name of names) if (this.#value(name) !== true) this.#refuse(name, "it to be on");
   }
 
   /**

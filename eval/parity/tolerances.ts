@@ -38,9 +38,21 @@ export type Quantity =
   | "fid"
   /** The distance itself, which is 0 for equal sets. */
   | "fidOfEqualSets"
-  | "inceptionScore";
+  | "inceptionScore"
+  /** Outputs of an autoencoder, and tensors in between. */
+  | "autoencoder"
+  /** The worst element of a latent distribution. */
+  | "latentElement"
+  | "resizedImage"
+  /** Stages of Inception, spatial features, means of early stages. */
+  | "inceptionStage"
+  /** Pool features and logits. */
+  | "inceptionFeatures"
+  | "inceptionSoftmax"
+  /** An error as a share of what the mildest of known mistakes changes. */
+  | "mistake";
 
-/** Tolerances by quantity: relative L2 errors, except for `smallGradient`. */
+/** Tolerances by quantity: relative L2 errors, except for `smallGradient`, `latentElement` and `mistake`. */
 export const TOLERANCES: Readonly<Record<Quantity, Readonly<Record<ToleranceName, number>>>> = {
   table: { strict: 1e-6, relaxed: 1e-5 },
   router: { strict: 2e-6, relaxed: 2e-5 },
@@ -58,6 +70,13 @@ export const TOLERANCES: Readonly<Record<Quantity, Readonly<Record<ToleranceName
   fid: { strict: 1e-5, relaxed: 1e-4 },
   fidOfEqualSets: { strict: 1e-6, relaxed: 1e-6 },
   inceptionScore: { strict: 1e-6, relaxed: 1e-5 },
+  autoencoder: { strict: 1e-5, relaxed: 1e-4 },
+  latentElement: { strict: 1e-6, relaxed: 1e-5 },
+  resizedImage: { strict: 2e-5, relaxed: 1e-4 },
+  inceptionStage: { strict: 3e-5, relaxed: 2e-4 },
+  inceptionFeatures: { strict: 1e-5, relaxed: 1e-4 },
+  inceptionSoftmax: { strict: 2e-5, relaxed: 3e-4 },
+  mistake: { strict: 0.1, relaxed: 0.5 },
 };
 
 /** Share of the global gradient norm below which a single gradient is compared absolutely. */

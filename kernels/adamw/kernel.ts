@@ -2,7 +2,7 @@ import { ShapeError } from "../../engine/core/errors.ts";
 import { sameShape, sizeOf } from "../../engine/core/shape.ts";
 import { expectDTypes, formatSpec, type Spec } from "../../engine/core/spec.ts";
 import { type Kernel, streamingCost } from "../../engine/kernel.ts";
-import type { AdamwAttrs, AdamwSizes } from "./attrs.ts";
+import { type AdamwAttrs, type AdamwSizes, COEFFICIENTS } from "./attrs.ts";
 import { adamwCpu } from "./cpu.ts";
 import { adamwReference } from "./reference.ts";
 import { adamwWebGpu } from "./webgpu.ts";
@@ -10,38 +10,36 @@ import { adamwWebGpu } from "./webgpu.ts";
 /** Operations an element: 15 for the update, 3 for the average. */
 const FLOPS = { update: 15, ema: 3 };
 
-function sizesOf(inputs: readonly Spec[]): AdamwSizes {
-  const groups = sizeOf(inputs[3].shape);
-  return { groups, each: sizeOf(inputs[0].shape) / groups };
+function sizesOf([param]: readonly Spec[], { line }: AdamwAttrs): AdamwSizes {
+  return { size: sizeOf(param.shape), line };
 }
 
-function checkAdamw(name: string, inputs: readonly Spec[]): void {
-  const [param, m, v, steps, correction, grad, hyper, gate, active, ema] = inputs;
+function checkAdamw(name: string, inputs: readonly Spec[], { line }: AdamwAttrs): void {
+  const [param, m, v, grad, coefficients, slots, ema] = inputs;
   const refuse = (reason: string) => {
     throw new ShapeError(`Cannot ${name} ${inputs.map(formatSpec).join(", ")}: ${reason}`);
   };
   if ([m, v, grad, ema ?? param].some(({ shape }) => !sameShape(shape, param.shape))) {
     refuse(`moments, gradient and EMA must have the parameter's shape [${param.shape.join(", ")}]`);
   }
-  const [groups] = steps.shape;
-  if (steps.shape.length !== 1 || (groups !== 1 && groups !== param.shape[0])) {
-    refuse(`steps must be u32[1], or u32[G] for a parameter of shape [G, ...]`);
-  }
-  if (!sameShape(correction.shape, [groups, 2])) refuse(`correction must be f32[${groups}, 2]`);
-  if (!sameShape(active.shape, [groups])) refuse(`active must be i32[${groups}]`);
-  if (!sameShape(hyper.shape, [1]) || !sameShape(gate.shape, [1])) refuse("hyper and gate must be f32[1]");
+  const [rows] = coefficients.shape;
+  if (!sameShape(coefficients.shape, [rows, COEFFICIENTS])) refuse(`coefficients must be f32[S, 4]`);
+  if (!Number.isInteger(line) || line < 1) refuse(`line must be a whole number above 0, got ${line}`);
+  const lines = sizeOf(param.shape) / line;
+  if (!Number.isInteger(lines)) refuse(`lines of ${line} elements must fill the parameter`);
+  if (!sameShape(slots.shape, [lines])) refuse(`slots must be i32[${lines}] for lines of ${line} elements`);
 }
 
-/** Inputs: param, m, v, steps, correction (all in place), grad, hyper, gate, active; then ema (in place). */
+/** Inputs: param, m, v (in place), grad, coefficients, slots; then ema (in place). */
 function adamwKernel(name: string, ema: boolean): Kernel<AdamwAttrs> {
-  const mutates = [0, 1, 2, 3, 4, ...(ema ? [9] : [])];
+  const mutates = [0, 1, 2, ...(ema ? [6] : [])];
   return {
     name,
     mutates,
-    infer(inputs) {
-      const types = ["f32", "f32", "f32", "u32", "f32", "f32", "f32", "f32", "i32"] as const;
+    infer(inputs, attrs) {
+      const types = ["f32", "f32", "f32", "f32", "f32", "i32"] as const;
       expectDTypes(name, inputs, ema ? [...types, "f32"] : types);
-      checkAdamw(name, inputs);
+      checkAdamw(name, inputs, attrs);
       return [];
     },
     cost(inputs) {
@@ -49,8 +47,8 @@ function adamwKernel(name: string, ema: boolean): Kernel<AdamwAttrs> {
       return streamingCost(inputs, mutates.map((i) => inputs[i]), flops * sizeOf(inputs[0].shape));
     },
     reference: (inputs, _outputs, attrs) => adamwReference(inputs, attrs),
-    webgpu: (inputs, attrs, limits) => adamwWebGpu(sizesOf(inputs), attrs, ema, limits),
-    cpu: (inputs, attrs) => adamwCpu(sizesOf(inputs), attrs, ema),
+    webgpu: (inputs, attrs, limits) => adamwWebGpu(sizesOf(inputs, attrs), attrs, ema, limits),
+    cpu: (inputs, attrs) => adamwCpu(sizesOf(inputs, attrs), attrs, ema),
   };
 }
 

@@ -2,6 +2,7 @@ import { ShapeError } from "../../engine/core/errors.ts";
 import { sameShape, sizeOf } from "../../engine/core/shape.ts";
 import { byteLength, formatSpec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
+import { bindingRanges, bindItems } from "../../engine/device/webgpu/ranges.ts";
 import { gridOf, type Kernel } from "../../engine/kernel.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { assignCpu } from "./cpu.ts";
@@ -9,11 +10,14 @@ import { assignReference } from "./reference.ts";
 import source from "./assign.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+/** Bytes of an element, whatever its type. */
+const WORD = 4;
 
 /** The `assign` kernel: inputs target and source, the target written in place. */
 export const ASSIGN: Kernel = {
   name: "assign",
   mutates: [0],
+  copies: true,
   infer([target, from]) {
     if (target.dtype !== from.dtype || !sameShape(target.shape, from.shape)) {
       throw new ShapeError(
@@ -24,14 +28,17 @@ export const ASSIGN: Kernel = {
   },
   cost: ([target]) => ({ flops: 0, bytesRead: byteLength(target), bytesWritten: byteLength(target) }),
   reference: ([target, from]) => assignReference(target, from),
-  webgpu: ([target], _attrs, limits) => ({
-    launches: [{
-      source,
-      overrides: { size: sizeOf(target.shape) },
-      bindings: [0, 1],
-      groups: gridOf(Math.ceil(sizeOf(target.shape) / WORKGROUP), limits),
-    }],
-  }),
+  webgpu([target], _attrs, limits) {
+    const size = sizeOf(target.shape);
+    return {
+      launches: bindingRanges(size, WORD, limits).map((range) => ({
+        source,
+        overrides: { size: range.count },
+        bindings: [0, 1].map((slot) => bindItems(slot, range, WORD, size)),
+        groups: gridOf(Math.ceil(range.count / WORKGROUP), limits),
+      })),
+    };
+  },
   cpu: ([target]) => assignCpu(target),
 };
 

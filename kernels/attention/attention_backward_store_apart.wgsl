@@ -1,4 +1,4 @@
 // dK and dV are tensors of their own.
-@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dv: array<Element>;
 
-fn store_dv(at: u32, x: f32) { dv[at] = x; }
+fn store_dv(at: u32, x: Element) { dv[at] = x; }

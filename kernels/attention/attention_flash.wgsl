@@ -6,7 +6,8 @@
 // Barriers: after the scores are written, since a row's columns come from 8 lanes; after the row update, since all
 // lanes read its results; around each chunk of operands (see attention_tiles.wgsl).
 //
-// A next version would keep q in workgroup memory where D is small, and use subgroup operations for the row update.
+// Operands move one element at a time, and one lane updates a whole row while others wait: `attention_flash_vec4.wgsl`
+// does neither. It needs heads of whole vectors; this version takes any.
 override blocks: u32;   // tiles of queries in a head
 override total_groups: u32;
 override has_sinks: bool;

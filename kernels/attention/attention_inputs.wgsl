@@ -1,20 +1,14 @@
-// Reads q, k and v where they are; every attention shader starts with this text. q may be f32[B, N, H, D] and k, v
-// f32[B, N, Hkv, D], or all three one packed f32[B, N, 3, H, D]: then the three bindings are one buffer, and strides
-// and offsets tell them apart. With `rotate`, q and k turn by the table f32[2, N, D] on their way in:
+// Reads q, k and v where they are, for heads of any even size; after attention_visible.wgsl. q may be f32[B, N, H, D]
+// and k, v f32[B, N, Hkv, D], or all three one packed f32[B, N, 3, H, D]: then the three bindings are one buffer, and
+// strides and offsets tell them apart. With `rotate`, q and k turn by the table f32[2, N, D] on their way in:
 //   (y1, y2) = (x1 cos1 - x2 sin1, x2 cos2 + x1 sin2)
 // where partners are `partner_distance` channels apart. The header defines HEAD_DIM.
-override tokens: u32;
-override heads: u32;
-override kv_heads: u32;
 override q_stride: u32;   // elements from one token to the next
 override kv_stride: u32;
 override k_offset: u32;   // elements from the start of a token to its first head
 override v_offset: u32;
 override rotate: bool;
 override partner_distance: u32;
-override score_scale: f32;
-override causal: bool;
-override window: u32;     // keys that a query sees; 0 for all
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
@@ -57,10 +51,4 @@ fn key(b: u32, head: u32, n: u32, d: u32) -> f32 {
 
 fn value(b: u32, head: u32, n: u32, d: u32) -> f32 {
   return v[kv_start(b, head, n) + v_offset + d];
-}
-
-/// Whether query `i` sees key `j`; neither does where it is past the last token.
-fn sees(i: u32, j: u32) -> bool {
-  if (i >= tokens || j >= tokens) { return false; }
-  return !causal || (j <= i && (window == 0u || i - j < window));
 }

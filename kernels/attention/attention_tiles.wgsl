@@ -80,12 +80,3 @@ fn add_weighted(sums: ptr<function, Sums>, operand: u32, first: u32, b: u32, hea
     }
   }
 }
-
-/// First and one past the last position that a tile of `count` positions from `first` has to look at: keys of
-/// queries, or (with `of_keys`) queries of keys.
-fn visible_range(first: u32, count: u32, of_keys: bool) -> vec2u {
-  if (!causal) { return vec2u(0u, tokens); }
-  let last = min(first + count, tokens) - 1u;
-  if (of_keys) { return vec2u(first, select(min(tokens, last + window), tokens, window == 0u)); }
-  return vec2u(select(0u, first + 1u - min(window, first + 1u), window > 0u), last + 1u);
-}

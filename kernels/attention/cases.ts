@@ -41,6 +41,12 @@ const SIZES: readonly Size[] = [
     ...{ batch: 2, tokens: 71, heads: 4, kvHeads: 2, headDim: 12 },
     ...{ block: 12, causal: true, window: 13, sinks: true },
   },
+  { name: "two tiles", tokens: 67, heads: 2, kvHeads: 1, headDim: 32, block: 16 },
+  { name: "neighbouring pairs that turn together", tokens: 5, headDim: 20, block: 4 },
+  {
+    name: "heads of six channels, rotated, a window",
+    ...{ tokens: 45, heads: 2, headDim: 6, block: 6, causal: true, window: 13 },
+  },
   { name: "a window of one key", tokens: 40, headDim: 4, causal: true, window: 1 },
   { name: "several tiles", tokens: 257, heads: 1, headDim: 64, block: 32, forwardOnly: true },
 ];

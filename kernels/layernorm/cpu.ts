@@ -9,7 +9,7 @@ import type { LayerNormAttrs } from "./kernel.ts";
 type Vector = Expr<"v128">;
 
 /** A row's statistics: its mean in two parts, and `1 / sqrt(variance + eps)`. */
-interface Statistics {
+export interface Statistics {
   readonly mean: Local<"f32">;
   /** What rounding left out of `mean`. */
   readonly rest: Local<"f32">;
@@ -22,7 +22,12 @@ interface Statistics {
  * Two passes: the mean, then the means of d = x - mean and of d * d. The mean of d is what rounding left in the mean,
  * and corrects both; mean(x^2) - mean^2 would lose all digits where the mean is large.
  */
-function writeStatistics(f: FunctionBuilder, source: Expr<"i32">, width: number, eps: number): Statistics {
+export function writeStatistics(
+  f: FunctionBuilder,
+  source: Expr<"i32">,
+  width: number,
+  eps: number,
+): Statistics {
   const load: RowStep<Vector> = (at, offset) => v128.load(i32.add(source, at), offset);
   const mean = meanOfRow(f, width, load);
   const centre = f.localV128("centre", f32x4.splat(mean));

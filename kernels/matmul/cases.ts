@@ -1,8 +1,9 @@
 import { f32 } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
-import { MATMUL, type MatmulAttrs } from "./mod.ts";
+import { LINEAR_BACKWARD, type LinearBackwardAttrs, MATMUL, type MatmulAttrs } from "./mod.ts";
 
 type Case = KernelCase<MatmulAttrs>;
+type BackwardCase = KernelCase<LinearBackwardAttrs>;
 
 interface Options extends Partial<MatmulAttrs> {
   readonly lead?: readonly number[];
@@ -58,5 +59,33 @@ const cases: readonly Case[] = [
   product(1, 1, 4, { ...FORWARD, lead: [65_537] }),
 ];
 
+interface Gradients extends Partial<LinearBackwardAttrs> {
+  readonly before?: boolean;
+}
+
+function backward(lead: readonly number[], n: number, k: number, wanted: Gradients): BackwardCase {
+  const { bias = false, input = false, before = false } = wanted;
+  const x = f32(...lead, k);
+  return {
+    name: `gradients of [${lead.join(", ")}, ${k}] to ${n}${bias ? ", bias" : ""}${input ? ", input" : ""}`,
+    inputs: [f32(...lead, n), x, ...(input ? [f32(n, k)] : []), ...(before ? [x] : [])],
+    attrs: { bias, input },
+  };
+}
+
+const backwardCases: readonly BackwardCase[] = [
+  backward([1], 1, 1, { bias: true, input: true }),
+  backward([3, 23], 36, 8, { input: true, before: true }),
+  backward([67], 71, 37, { bias: true, input: true, before: true }),
+  backward([130], 68, 132, { bias: true, input: true }),
+  backward([1030], 12, 20, { bias: true, input: true, before: true }),
+  backward([1030], 36, 7, {}),
+  backward([20_000], 3, 5, { bias: true }),
+  backward([1], 1, 32_768 * 64 + 4, { bias: true, input: true }),
+];
+
 /** Sizes of the conformance test and of the benchmark. */
-export const suites: readonly AnySuite[] = [{ kernel: MATMUL, cases }];
+export const suites: readonly AnySuite[] = [
+  { kernel: MATMUL, cases },
+  { kernel: LINEAR_BACKWARD, cases: backwardCases },
+];

@@ -6,8 +6,8 @@ import {
   kernelModule,
   type Operand,
 } from "../../engine/device/cpu/wasm/mod.ts";
-import type { CpuCall, CpuPlan } from "../../engine/kernel.ts";
-import { BLOCK_ROWS, BLOCK_SCRATCH, type BlockLayout, defineBlock } from "./cpu_block.ts";
+import type { CpuCall, CpuPlan, Slot } from "../../engine/kernel.ts";
+import { BLOCK_ROWS, BLOCK_SCRATCH, type BlockLayout, defineBlock, type Start } from "./cpu_block.ts";
 import { dotCall } from "./cpu_dot.ts";
 import { definePackB } from "./cpu_pack.ts";
 import { TILE_COLUMNS, TILE_ROWS, TILE_STEPS } from "./cpu_tile.ts";
@@ -36,33 +36,40 @@ export function grainOf(flops: number): number {
   return Math.max(1, Math.ceil(GRAIN_FLOPS / flops));
 }
 
-/** The product, and how WebAssembly does it. */
-export function matmulCpu(inputs: readonly Spec[], attrs: MatmulAttrs): CpuPlan {
-  const sizes = matmulSizes(inputs, attrs);
+/**
+ * The product, and how WebAssembly does it.
+ *
+ * @param start what input 2 is, if there is one
+ */
+export function matmulCpu(
+  inputs: readonly Spec[],
+  attrs: MatmulAttrs,
+  start: Start = inputs.length === 3 ? "bias" : "zero",
+): CpuPlan {
+  const sizes = matmulSizes(start === "addend" ? inputs.slice(0, 2) : inputs, attrs);
   const { batch, m, n, k } = sizes;
-  const bias = inputs.length === 3 ? { bias: 2 } : {};
-  const gemm = { ...attrs, ...bias, batch, m, n, k, a: 0, b: 1, c: inputs.length };
-  return { ...matmulCalls(inputs, attrs, sizes), gemm };
+  const first = start === "zero" ? {} : { [start]: 2 };
+  const gemm = { ...attrs, ...first, batch, m, n, k, a: 0, b: 1, c: inputs.length };
+  return { ...matmulCalls(inputs.length, attrs, sizes, start), gemm };
 }
 
 /** Chooses how the CPU multiplies: B packed first, B read in place, or dot products of rows. */
-function matmulCalls(inputs: readonly Spec[], attrs: MatmulAttrs, sizes: MatmulSizes): CpuPlan {
+function matmulCalls(out: Slot, attrs: MatmulAttrs, sizes: MatmulSizes, start: Start): CpuPlan {
   const { batch, m, n, k } = sizes;
-  const bias = inputs.length === 3;
   const inPlace = k % TILE_STEPS === 0;
-  if (inPlace && attrs.transB && !attrs.transA && m <= DOT_ROWS) {
-    return { calls: [dotCall(sizes, bias)] };
+  if (inPlace && attrs.transB && !attrs.transA && m <= DOT_ROWS && start !== "addend") {
+    return { calls: [dotCall(sizes, start === "bias")] };
   }
-  const out = inputs.length, blocks = out + 1, packed = out + 2;
-  const biasSlot = bias ? 2 : 1;
+  const blocks = out + 1, packed = out + 2;
+  const startSlot = start === "zero" ? 1 : 2;
   const scratch = [{ spec: f32(BLOCK_SCRATCH), perLane: true }];
   if (inPlace && !attrs.transB && m <= DIRECT_ROWS) {
-    return { calls: [multiplyCall(sizes, attrs, bias, true, [0, 1, out, biasSlot, blocks])], scratch };
+    return { calls: [multiplyCall(sizes, attrs, start, true, [0, 1, out, startSlot, blocks])], scratch };
   }
   return {
     calls: [
       packCall(sizes, attrs.transB, [1, packed]),
-      multiplyCall(sizes, attrs, bias, false, [0, packed, out, biasSlot, blocks]),
+      multiplyCall(sizes, attrs, start, false, [0, packed, out, startSlot, blocks]),
     ],
     scratch: [...scratch, { spec: f32(batch * packedElements(n, k)) }],
   };
@@ -136,7 +143,7 @@ function gridFor({ batch, m, n, k }: MatmulSizes): Grid {
 function multiplyCall(
   sizes: MatmulSizes,
   attrs: MatmulAttrs,
-  bias: boolean,
+  start: Start,
   inPlace: boolean,
   bindings: readonly number[],
 ): CpuCall {
@@ -144,8 +151,8 @@ function multiplyCall(
   const grid = gridFor(sizes);
   const range = batch * grid.rowBlocks * grid.panelBlocks;
   return {
-    key: `matmul ${m} ${n} ${k} ${batch > 1 ? batch : 1} ${attrs.transA} ${bias} ${inPlace}`,
-    build: () => multiplyModule(sizes, attrs.transA, bias, inPlace),
+    key: `matmul ${m} ${n} ${k} ${batch > 1 ? batch : 1} ${attrs.transA} ${start} ${inPlace}`,
+    build: () => multiplyModule(sizes, attrs.transA, start, inPlace),
     bindings,
     range,
     grain: grainOf(2 * batch * m * n * k / range),
@@ -155,12 +162,12 @@ function multiplyCall(
 function multiplyModule(
   sizes: MatmulSizes,
   transA: boolean,
-  bias: boolean,
+  start: Start,
   inPlace: boolean,
 ): Uint8Array<ArrayBuffer> {
   const { m, n, k } = sizes;
   const { rows, rowBlocks, panels, panelBlocks } = gridFor(sizes);
-  const layout = layoutFor(sizes, transA, bias, inPlace);
+  const layout = layoutFor(sizes, transA, start, inPlace);
   const { strideA, strideC } = layout;
   const matrixB = inPlace ? 4 * n * k : 4 * packedElements(n, k);
   return kernelModule((f) => {
@@ -174,15 +181,17 @@ function multiplyModule(
       const panel = f.localI32("panel", i32.mul(i32.rem_u(item, panelBlocks), panels));
       const fromA = i32.add(i32.mul(matrix, 4 * m * k), i32.mul(row, transA ? 4 : strideA));
       const fromB = i32.add(b, i32.mul(matrix, matrixB));
-      const to = i32.add(c, i32.mul(i32.add(i32.mul(matrix, m), row), strideC));
+      const offset = f.localI32("offset", i32.mul(i32.add(i32.mul(matrix, m), row), strideC));
+      const to = i32.add(c, offset);
+      const from = start === "addend" ? i32.add(biasAt, offset) : biasAt;
       const height = smaller(f, i32.sub(m, row), rows);
       const panelEnd = smaller(f, i32.add(panel, panels), Math.ceil(n / TILE_COLUMNS));
-      f.call(block, i32.add(a, fromA), fromB, to, biasAt, scratch, height, panel, panelEnd, k);
+      f.call(block, i32.add(a, fromA), fromB, to, from, scratch, height, panel, panelEnd, k);
     });
   });
 }
 
-function layoutFor({ m, n, k }: MatmulSizes, transA: boolean, bias: boolean, inPlace: boolean): BlockLayout {
+function layoutFor({ m, n, k }: MatmulSizes, transA: boolean, start: Start, inPlace: boolean): BlockLayout {
   return {
     strideA: 4 * (transA ? m : k),
     transA,
@@ -190,7 +199,7 @@ function layoutFor({ m, n, k }: MatmulSizes, transA: boolean, bias: boolean, inP
     panelB: inPlace ? 4 * TILE_COLUMNS : 4 * packedElements(TILE_COLUMNS, k),
     strideC: 4 * n,
     columns: n,
-    bias,
+    start,
     remainders: [m % TILE_ROWS],
   };
 }

@@ -21,6 +21,9 @@ const PANEL_A = panelBytes(TILE_ROWS, DEPTH);
 /** Elements of the packed block of A that every lane holds; a multiple of 16, so that lanes share no cache line. */
 export const BLOCK_SCRATCH: number = 16 * Math.ceil(BLOCK_ROWS / TILE_ROWS * PANEL_A / 64);
 
+/** What sums begin with: zero, a row that is the same for all rows of C, or a matrix like C. */
+export type Start = "zero" | "bias" | "addend";
+
 /** What the code of a block is made for; strides are in bytes. */
 export interface BlockLayout {
   /** From one row to the next of A as it is stored. */
@@ -33,8 +36,8 @@ export interface BlockLayout {
   readonly strideC: number;
   /** Columns of C. */
   readonly columns: number;
-  /** Whether a row of `bias` is added to each row of C. */
-  readonly bias: boolean;
+  /** What the sums of C begin with. */
+  readonly start: Start;
   /** Values that `rows % 5` can take, beside 0. */
   readonly remainders: readonly number[];
 }
@@ -43,7 +46,8 @@ export interface BlockLayout {
  * `block(a, b, c, bias, scratch, rows, panel, panelEnd, depth)`: rows x columns `[8 panel, 8 panelEnd)` of C.
  *
  * `a` is the first element of the block in A, `b` the first panel of B, `c` the first element of the block's rows
- * in C (column 0), `scratch` room for the packed block. `depth` must be at least 1.
+ * in C (column 0), `bias` that row or the same place of the addend, `scratch` room for the packed block. `depth` must
+ * be at least 1.
  */
 export type Block = Procedure<["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"]>;
 
@@ -139,12 +143,14 @@ function multiplyPanels(
   const column = 4 * TILE_COLUMNS, lastPanel = Math.ceil(layout.columns / TILE_COLUMNS) - 1;
   f.forRange(panel, panelEnd, 1, (p) => {
     const from = f.localI32("from", i32.add(b, i32.mul(p, layout.panelB)));
-    const first = layout.bias ? i32.add(bias, i32.mul(p, column)) : code.zeros;
+    const first = layout.start === "zero" ? code.zeros : i32.add(bias, i32.mul(p, column));
     const start = f.localI32("start", first);
     forTiles(f, code, rows, scratch, (height, row, panelA) => {
       const to = f.localI32("to", i32.add(c, i32.add(i32.mul(row, layout.strideC), i32.mul(p, column))));
       const end = i32.add(panelA, i32.mul(rounds, 4 * height));
-      const base = i32.select(k, to, start), stride = i32.select(k, layout.strideC, 0);
+      const own = layout.start === "addend" ? i32.add(start, i32.mul(row, layout.strideC)) : start;
+      const ownStride = layout.start === "addend" ? layout.strideC : 0;
+      const base = i32.select(k, to, own), stride = i32.select(k, layout.strideC, ownStride);
       f.call(code.tiles.get(height)!, panelA, end, from, to, base, stride, i32.eq(p, lastPanel));
     });
   });

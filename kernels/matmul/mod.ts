@@ -12,10 +12,18 @@ import type { Tensor } from "../../engine/tensor.ts";
 import { sumTo } from "../reduce/mod.ts";
 import { reshape } from "../reshape/mod.ts";
 import { matmulCpu } from "./cpu.ts";
+import { linearBackward } from "./linear_backward.ts";
 import { matmulReference } from "./reference.ts";
 import { type MatmulAttrs, matmulSizes } from "./sizes.ts";
 import { matmulWebGpu } from "./webgpu.ts";
 
+export {
+  LINEAR_BACKWARD,
+  linearBackward,
+  type LinearBackwardAttrs,
+  type LinearGradients,
+  type LinearSizes,
+} from "./linear_backward.ts";
 export { type MatmulAttrs, type MatmulSizes, matmulSizes } from "./sizes.ts";
 
 /** The `matmul` kernel: inputs a, b and, where there is one, a bias `f32[N]` that is added to every row. */
@@ -79,6 +87,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 function matmulVjp(context: VjpContext<MatmulAttrs>): (Tensor | null)[] {
   const { inputs: [a, b], grads: [grad], attrs: { transA, transB }, needs } = context;
   if (!grad) return context.inputs.map(() => null);
+  if (transB && !transA && needs[1] && b.shape.length === 2) return linearVjp(context, grad);
   const dA = () =>
     transA ? matmul(b, grad, { transA: transB, transB: true }) : matmul(grad, b, { transB: !transB });
   const dB = () => {
@@ -89,6 +98,14 @@ function matmulVjp(context: VjpContext<MatmulAttrs>): (Tensor | null)[] {
   };
   const gradients = [needs[0] ? dA() : null, needs[1] ? dB() : null];
   return context.inputs.length === 3 ? [...gradients, needs[2] ? sumRows(grad) : null] : gradients;
+}
+
+/** All gradients of a linear layer in one call. */
+function linearVjp({ inputs: [x, weight], needs, before }: VjpContext<MatmulAttrs>, grad: Tensor) {
+  const wanted = { input: needs[0], bias: needs[2] ?? false };
+  const gradients = linearBackward(grad, x, weight, wanted, needs[0] ? before(0) : null);
+  const all = [gradients.input, gradients.weight, gradients.bias];
+  return all.slice(0, needs.length);
 }
 
 /** Whether the leading dimensions of `a` count as rows. */

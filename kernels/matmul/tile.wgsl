@@ -5,8 +5,7 @@
 // Filling: each invocation moves a 4 x 4 block of A and one of B, four elements a load along the stored row, and
 //   transposes it in registers where k runs along that row. Beyond the limits the tiles hold zeros.
 // Barriers: in add_products(), so that it must be called in uniform control flow.
-override TRANS_A: bool;
-override TRANS_B: bool;
+// TRANS_A and TRANS_B stand in front of this text: whether an operand is stored transposed.
 const TILE_M = 8u * ROWS;
 const TILE_N = 64u;
 const TILE_K = 16u;

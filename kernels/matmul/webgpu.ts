@@ -20,7 +20,7 @@ const BUSY = 128;
 const FEWEST_STEPS = 256;
 
 /** Most steps of k in a split: the sum keeps its accuracy, and Mesa's llvmpipe ends an invocation's loops after 65,535 rounds. */
-const MOST_STEPS = 16384;
+export const MOST_STEPS = 16384;
 
 /**
  * The common part of every register-tile shader.
@@ -29,9 +29,22 @@ const MOST_STEPS = 16384;
  * @param aligned whether the stored rows of all operands are multiples of four elements
  */
 export function tilePrelude(rows: number, aligned: boolean): string {
-  return `const ROWS = ${rows}u;\n${wgslHeader({ SUMS: 2 * rows })}${
-    aligned ? vectorMemory : scalarMemory
-  }\n${tileSource}\n`;
+  return registerTile(rows, aligned ? vectorMemory : scalarMemory);
+}
+
+/** Which operands are stored transposed: one answer for a whole launch. */
+const TRANSPOSITION = "override TRANS_A: bool;\noverride TRANS_B: bool;\n";
+
+/**
+ * The register tile over any memory.
+ *
+ * @param rows rows of an invocation: 4 or 8, for tiles of 32 or 64
+ * @param memory WGSL that defines `read_a` and `read_b` as `memory_*.wgsl` do
+ * @param transposition WGSL that declares `TRANS_A` and `TRANS_B`
+ */
+export function registerTile(rows: number, memory: string, transposition: string = TRANSPOSITION): string {
+  const header = `const ROWS = ${rows}u;\n${wgslHeader({ SUMS: 2 * rows })}${transposition}`;
+  return `${header}${memory}\n${tileSource}\n`;
 }
 
 /** One launch, or two where k is split. */
@@ -55,11 +68,20 @@ export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits
   return { launches: [{ ...launch, bindings: [0, 1, out + 1, bias] }, sum], scratch: [f32(splits, size)] };
 }
 
-/** Steps of k of a split: all of them where C alone has tiles enough and k is not very long. */
-function depthOf({ batch, m, n, k }: MatmulSizes, rows: number): number {
+/**
+ * Steps of k of a split: all of them where C alone has tiles enough and k is not very long.
+ *
+ * @param rows rows of an invocation
+ * @param mostSteps longest sum that a split may have
+ */
+export function depthOf(
+  { batch, m, n, k }: Omit<MatmulSizes, "shape">,
+  rows: number,
+  mostSteps: number = MOST_STEPS,
+): number {
   const tiles = batch * Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
   const worthwhile = Math.min(Math.floor(k / FEWEST_STEPS), Math.floor(BUSY / tiles));
-  const splits = Math.max(worthwhile, Math.ceil(k / MOST_STEPS));
+  const splits = Math.max(1, worthwhile, Math.ceil(k / mostSteps));
   return Math.ceil(k / splits / TILE_K) * TILE_K;
 }
 

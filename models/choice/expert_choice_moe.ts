@@ -1,7 +1,7 @@
 import { normal } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add, full } from "../../kernels/elementwise/mod.ts";
+import { full } from "../../kernels/elementwise/mod.ts";
 import { linear } from "../../kernels/matmul/mod.ts";
 import { expertChoice } from "../../kernels/moe/expert_choice/mod.ts";
 import { combine, gather } from "../../kernels/moe/gather_scatter/mod.ts";
@@ -59,8 +59,8 @@ export class ExpertChoiceMoe implements DitLayer {
       const tile = device.backend.groupedTileRows;
       const plan = expertChoice(scores, full(device, [experts], most), { groups: batch, most, tile });
       const rows = this.#experts.forward(gather(tokens, plan), plan); // f32[R, D], sorted by expert
-      const routed = reshape(combine(rows, scores, plan), x.shape); // f32[B, T, D]
-      const out = this.#shared ? add(routed, this.#shared.forward(x)) : routed;
+      const shared = this.#shared?.forward(tokens); // f32[S, D]
+      const out = reshape(combine(rows, scores, plan, shared), x.shape); // f32[B, T, D]
       return { out, routing: { path: this.path, counts: plan.counts, choice: plan } };
     });
   }

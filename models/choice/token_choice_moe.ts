@@ -1,7 +1,7 @@
 import type { Initializer } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add, scale } from "../../kernels/elementwise/mod.ts";
+import { scale } from "../../kernels/elementwise/mod.ts";
 import { linear } from "../../kernels/matmul/mod.ts";
 import { combine, gather } from "../../kernels/moe/gather_scatter/mod.ts";
 import { dispatch } from "../../kernels/moe/histogram_scan/mod.ts";
@@ -54,8 +54,8 @@ export class TokenChoiceMoe implements DitLayer {
       const { indices, values: weights } = topK(scores, moe.capacity); // i32[S, K], f32[S, K]
       const plan = dispatch(indices, moe.num_experts, x.device.backend.groupedTileRows);
       const rows = this.#experts.forward(gather(tokens, plan), plan); // f32[R, D], sorted by expert
-      const routed = reshape(combine(rows, weights, plan), x.shape); // f32[B, T, D]
-      const out = this.#shared ? add(routed, this.#shared.forward(x)) : routed;
+      const shared = this.#shared?.forward(tokens); // f32[S, D]
+      const out = reshape(combine(rows, weights, plan, shared), x.shape); // f32[B, T, D]
       const auxiliary = this.#auxiliary(scores, plan.counts);
       return { out, routing: { path: this.path, indices, weights, counts: plan.counts, auxiliary } };
     });

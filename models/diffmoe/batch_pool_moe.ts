@@ -3,7 +3,7 @@ import { type Initializer, normal, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { detach } from "../../kernels/detach/mod.ts";
-import { add, full, scale, sigmoid, silu } from "../../kernels/elementwise/mod.ts";
+import { full, scale, sigmoid, silu } from "../../kernels/elementwise/mod.ts";
 import { linear } from "../../kernels/matmul/mod.ts";
 import {
   choiceCrossEntropy,
@@ -89,8 +89,8 @@ export class BatchPoolMoe implements DitLayer {
       const choice = training ? this.#chooseTraining(tokens, scores, training) : this.#choose(tokens, scores);
       const { plan } = choice;
       const rows = this.#experts.forward(gather(tokens, plan), plan); // f32[R, D], sorted by expert
-      const routed = reshape(combine(rows, scores, plan), x.shape); // f32[B, T, D]
-      const out = this.#shared ? add(routed, this.#shared.forward(x)) : routed;
+      const shared = this.#shared?.forward(tokens); // f32[S, D]
+      const out = reshape(combine(rows, scores, plan, shared), x.shape); // f32[B, T, D]
       const routing = { path: this.path, counts: plan.counts, choice: plan };
       return { out, routing: training ? { ...routing, ...this.#lessons(choice) } : routing };
     });

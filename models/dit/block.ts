@@ -1,8 +1,7 @@
 import type { ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { gatedResidual, modulate } from "../../kernels/elementwise/mod.ts";
 import { Attention } from "../layers/attention.ts";
-import { AdaLn } from "../layers/final_layer.ts";
+import { AdaLn } from "../layers/adaln.ts";
 import { GeluMlp } from "../layers/gelu_mlp.ts";
 import { type FeedForward, GatedMlp } from "../layers/mlp.ts";
 import { PLAIN_LAYERNORM } from "../layers/norm.ts";
@@ -71,18 +70,19 @@ export class DitBlock {
    * Runs the block.
    *
    * @param x `f32[B, T, D]`
-   * @param c `f32[B, D]`
+   * @param condition `silu(c)`, `f32[B, D]`
    * @param training absent when sampling
    * @returns the tokens `f32[B, T, D]`, and the routing of a MoE block
    */
-  forward(x: Tensor, c: Tensor, training?: TrainingContext): LayerResult {
+  forward(x: Tensor, condition: Tensor, training?: TrainingContext): LayerResult {
     return x.device.at(this.path, () => {
-      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = this.#adaLn.forward(c); // f32[B, 1, D]
-      const attended = this.#attention.forward(modulate(PLAIN_LAYERNORM.forward(x), shiftMsa, scaleMsa));
-      const h = gatedResidual(x, gateMsa, attended); // f32[B, T, D]
-      const u = modulate(PLAIN_LAYERNORM.forward(h), shiftMlp, scaleMlp); // f32[B, T, D]
+      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = [0, 1, 2, 3, 4, 5];
+      const vectors = this.#adaLn.forward(condition);
+      const attended = this.#attention.forward(vectors.norm(PLAIN_LAYERNORM, x, shiftMsa, scaleMsa));
+      const h = vectors.residual(x, attended, gateMsa); // f32[B, T, D]
+      const u = vectors.norm(PLAIN_LAYERNORM, h, shiftMlp, scaleMlp); // f32[B, T, D]
       const { out, routing } = this.#layer.forward(u, training); // f32[B, T, D]
-      return { out: gatedResidual(h, gateMlp, out), routing };
+      return { out: vectors.residual(h, out, gateMlp), routing };
     });
   }
 }

@@ -1,8 +1,7 @@
 import type { ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { gatedResidual, modulate } from "../../kernels/elementwise/mod.ts";
 import { Attention } from "../layers/attention.ts";
-import { AdaLn } from "../layers/final_layer.ts";
+import { AdaLn } from "../layers/adaln.ts";
 import { SiluMlp } from "../layers/mlp.ts";
 import { type Norm, PLAIN_LAYERNORM, RmsNorm } from "../layers/norm.ts";
 import { type MoeConfig, type Routing, SparseMoe } from "../moe/sparse_moe.ts";
@@ -65,18 +64,19 @@ export class DsmoeBlock {
    * Runs the block.
    *
    * @param x `f32[B, T, D]`
-   * @param c `f32[B, D]`
+   * @param condition `silu(c)`, `f32[B, D]`
    * @returns the tokens `f32[B, T, D]`, and the routing of a MoE block
    */
-  forward(x: Tensor, c: Tensor): { out: Tensor; routing?: Routing } {
+  forward(x: Tensor, condition: Tensor): { out: Tensor; routing?: Routing } {
     return x.device.at(this.path, () => {
-      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = this.#adaLn.forward(c); // f32[B, 1, D]
-      const attended = this.#attention.forward(modulate(this.#norm1.forward(x), shiftMsa, scaleMsa));
-      const h = gatedResidual(x, gateMsa, attended); // f32[B, T, D]
-      const u = modulate(this.#norm2.forward(h), shiftMlp, scaleMlp); // f32[B, T, D]
-      if (this.#dense) return { out: gatedResidual(h, gateMlp, this.#dense.forward(u)) };
+      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = [0, 1, 2, 3, 4, 5];
+      const vectors = this.#adaLn.forward(condition);
+      const attended = this.#attention.forward(vectors.norm(this.#norm1, x, shiftMsa, scaleMsa));
+      const h = vectors.residual(x, attended, gateMsa); // f32[B, T, D]
+      const u = vectors.norm(this.#norm2, h, shiftMlp, scaleMlp); // f32[B, T, D]
+      if (this.#dense) return { out: vectors.residual(h, this.#dense.forward(u), gateMlp) };
       const { out, routing } = this.#moe!.forward(u);
-      return { out: gatedResidual(h, gateMlp, out), routing };
+      return { out: vectors.residual(h, out, gateMlp), routing };
     });
   }
 }

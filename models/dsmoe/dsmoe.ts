@@ -1,7 +1,7 @@
 import type { Initializer } from "../../engine/params/init.ts";
 import { type Parameter, ParamStore } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add } from "../../kernels/elementwise/mod.ts";
+import { add, silu } from "../../kernels/elementwise/mod.ts";
 import { unpatchify } from "../../kernels/patchify/mod.ts";
 import { LabelEmbedder, PatchEmbed, TimestepEmbedder } from "../layers/embedders.ts";
 import { FinalLayer } from "../layers/final_layer.ts";
@@ -11,6 +11,7 @@ import { RECTIFIED_FLOW } from "../diffusion/rectified_flow.ts";
 import type { DiffusionModel, ModelOutput, Probe, TrainingContext } from "../model.ts";
 import { auxiliaryOf } from "../moe/balance_loss.ts";
 import type { Routing } from "../moe/sparse_moe.ts";
+import { runBlock } from "../run_block.ts";
 import { DsmoeBlock } from "./block.ts";
 import { type DsmoeConfig, isMoeBlock, outputChannels, validateDsmoe } from "./config.ts";
 
@@ -70,15 +71,15 @@ export class Dsmoe implements DiffusionModel {
     probe("x_embedded", patches);
     const time = this.#time.forward(t); // f32[B, D]
     probe("t_embedded", time);
-    const c = add(time, this.#labels.forward(y)); // f32[B, D]
+    const condition = silu(add(time, this.#labels.forward(y))); // f32[B, D]
     let h = this.#positions ? add(patches, this.#positions.tensor) : patches; // f32[B, T, D]
     const routings: Routing[] = [];
     this.#blocks.forEach((block, i) => {
-      const { out, routing } = block.forward(h, c); // f32[B, T, D]
+      const { out, routing } = runBlock(h, (x) => block.forward(x, condition), training); // f32[B, T, D]
       if (routing) routings.push(routing);
       probe(`hidden.${i}`, h = out);
     });
-    const tokens = this.#final.forward(h, c); // f32[B, T, p*p*C']
+    const tokens = this.#final.forward(h, condition); // f32[B, T, p*p*C']
     const out = unpatchify(tokens, outputChannels(this.config.model), size, size, patch, "hwc");
     return { out, routings, auxiliary: auxiliaryOf(routings, training) };
   }

@@ -1,8 +1,7 @@
 import type { ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { gatedResidual, modulate } from "../../kernels/elementwise/mod.ts";
 import { type Dropout, NO_DROPOUT } from "../layers/dropout.ts";
-import { AdaLn } from "../layers/final_layer.ts";
+import { AdaLn } from "../layers/adaln.ts";
 import { gatedWidth, SwigluMlp } from "../layers/mlp.ts";
 import { RmsNorm } from "../layers/norm.ts";
 import { SWIGLU_EXPERTS } from "../moe/experts.ts";
@@ -57,23 +56,24 @@ export class JitBlock {
    * Runs the block.
    *
    * @param x `f32[B, T, D]`
-   * @param c `f32[B, D]`
+   * @param condition `silu(c)`, `f32[B, D]`
    * @returns the tokens `f32[B, T, D]`, and the routing of a MoE block
    */
   forward(
     x: Tensor,
-    c: Tensor,
+    condition: Tensor,
     layout: TokenLayout,
     dropout: BlockDropout = ALL_OFF,
   ): { out: Tensor; routing?: Routing } {
     return x.device.at(this.path, () => {
-      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = this.#adaLn.forward(c); // f32[B, 1, D]
-      const normed = modulate(this.#norm1.forward(x), shiftMsa, scaleMsa); // f32[B, T, D]
-      const h = gatedResidual(x, gateMsa, this.#attention.forward(normed, layout, dropout.attention));
-      const u = modulate(this.#norm2.forward(h), shiftMlp, scaleMlp); // f32[B, T, D]
-      if (this.#dense) return { out: gatedResidual(h, gateMlp, this.#dense.forward(u, dropout.hidden)) };
+      const [shiftMsa, scaleMsa, gateMsa, shiftMlp, scaleMlp, gateMlp] = [0, 1, 2, 3, 4, 5];
+      const vectors = this.#adaLn.forward(condition);
+      const normed = vectors.norm(this.#norm1, x, shiftMsa, scaleMsa); // f32[B, T, D]
+      const h = vectors.residual(x, this.#attention.forward(normed, layout, dropout.attention), gateMsa);
+      const u = vectors.norm(this.#norm2, h, shiftMlp, scaleMlp); // f32[B, T, D]
+      if (this.#dense) return { out: vectors.residual(h, this.#dense.forward(u, dropout.hidden), gateMlp) };
       const { out, routing } = this.#moe!.forward(u, dropout.hidden, dropout.shared);
-      return { out: gatedResidual(h, gateMlp, out), routing };
+      return { out: vectors.residual(h, out, gateMlp), routing };
     });
   }
 }

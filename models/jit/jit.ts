@@ -1,7 +1,7 @@
 import { type Initializer, normal } from "../../engine/params/init.ts";
 import { type Parameter, ParamStore } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add } from "../../kernels/elementwise/mod.ts";
+import { add, silu } from "../../kernels/elementwise/mod.ts";
 import { unpatchify } from "../../kernels/patchify/mod.ts";
 import { reshape } from "../../kernels/reshape/mod.ts";
 import { concat, slice } from "../../kernels/split/mod.ts";
@@ -15,6 +15,7 @@ import { sinCosPositions } from "../layers/pos_embed.ts";
 import type { DiffusionModel, ModelOutput, Probe, TrainingContext } from "../model.ts";
 import { auxiliaryOf } from "../moe/balance_loss.ts";
 import type { Routing } from "../moe/sparse_moe.ts";
+import { runBlock } from "../run_block.ts";
 import { type BlockDropout, JitBlock } from "./block.ts";
 import { isDropoutBlock, type JitConfig, type JitMoeConfig, validateJit } from "./config.ts";
 
@@ -95,7 +96,7 @@ export class Jit implements DiffusionModel {
     const time = this.#time.forward(t); // f32[B, D]
     probe("t_embedded", time);
     const label = this.#labels.forward(y); // f32[B, D]
-    const c = add(time, label); // f32[B, D]
+    const condition = silu(add(time, label)); // f32[B, D]
     let h = add(patches, this.#positions.tensor); // f32[B, N, D]
     let leading = 0;
     const routings: Routing[] = [];
@@ -104,12 +105,13 @@ export class Jit implements DiffusionModel {
         h = concat([classTokens(label, this.#contextPositions.tensor), h], 1); // f32[B, L + N, D]
         leading = this.config.model.in_context_len;
       }
-      const { out, routing } = block.forward(h, c, { leading, grid: this.#grid }, this.#dropout(i, training));
+      const [layout, dropout] = [{ leading, grid: this.#grid }, this.#dropout(i, training)];
+      const { out, routing } = runBlock(h, (x) => block.forward(x, condition, layout, dropout), training);
       if (routing) routings.push(routing);
       probe(`hidden.${i}`, h = out);
     });
     const image = leading > 0 ? slice(h, 1, leading, this.#grid ** 2) : h; // f32[B, N, D]
-    const tokens = this.#final.forward(image, c); // f32[B, N, p*p*C]
+    const tokens = this.#final.forward(image, condition); // f32[B, N, p*p*C]
     const out = unpatchify(tokens, channels, size, size, patch, "hwc"); // f32[B, C, H, W]
     return { out, routings, auxiliary: auxiliaryOf(routings, training) };
   }

@@ -1,6 +1,7 @@
 import type { ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { silu, swiglu } from "../../kernels/elementwise/mod.ts";
+import { gatedLinear } from "../../kernels/gated_matmul/mod.ts";
 import { split } from "../../kernels/split/mod.ts";
 import { type Dropout, NO_DROPOUT } from "./dropout.ts";
 import { Linear } from "./linear.ts";
@@ -57,7 +58,7 @@ export class GatedMlp implements FeedForward {
    * @param x `f32[B, T, D]`
    */
   forward(x: Tensor, dropout: Dropout = NO_DROPOUT): Tensor {
-    const hidden = swiglu(this.#gate.forward(x), this.#up.forward(x)); // f32[B, T, I]
+    const hidden = gatedLinear(x, this.#gate.weight.tensor, this.#up.weight.tensor); // f32[B, T, I]
     return this.#down.forward(dropout(hidden)); // f32[B, T, D]
   }
 }

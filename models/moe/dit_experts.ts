@@ -1,6 +1,7 @@
 import { xavierUniform, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
-import { geluTanh, swiglu } from "../../kernels/elementwise/mod.ts";
+import { geluTanh } from "../../kernels/elementwise/mod.ts";
+import { groupedGatedLinear } from "../../kernels/gated_matmul/mod.ts";
 import { groupedMatmul } from "../../kernels/moe/grouped_matmul/mod.ts";
 import { groupedLinear, type StackedExperts, type StackSizes } from "./experts.ts";
 
@@ -35,9 +36,8 @@ export function gatedExperts(scope: ParamScope, { experts, hidden, width }: Stac
   const down = stacked(scope, "down_proj.weight", [experts, hidden, width]);
   return {
     forward(rows, plan) {
-      const gated = groupedMatmul(rows, gate.tensor, plan); // f32[R, I]
-      const value = groupedMatmul(rows, up.tensor, plan); // f32[R, I]
-      return groupedMatmul(swiglu(gated, value), down.tensor, plan); // f32[R, D]
+      const hidden = groupedGatedLinear(rows, gate.tensor, up.tensor, plan); // f32[R, I]
+      return groupedMatmul(hidden, down.tensor, plan); // f32[R, D]
     },
   };
 }

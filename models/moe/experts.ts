@@ -2,6 +2,7 @@ import { xavierUniform, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { add, full, swiglu } from "../../kernels/elementwise/mod.ts";
+import { groupedGatedLinear } from "../../kernels/gated_matmul/mod.ts";
 import { groupedMatmul } from "../../kernels/moe/grouped_matmul/mod.ts";
 import type { DispatchPlan } from "../../kernels/moe/histogram_scan/mod.ts";
 import { reshape } from "../../kernels/reshape/mod.ts";
@@ -61,9 +62,8 @@ export const GATED_EXPERTS: ExpertKind = {
     const down = stacked(scope, "down_proj.weight", [experts, hidden, width]);
     return {
       forward(rows, plan, dropout = NO_DROPOUT) {
-        const gated = groupedMatmul(rows, gate.tensor, plan); // f32[R, I]
-        const value = groupedMatmul(rows, up.tensor, plan); // f32[R, I]
-        return groupedMatmul(dropout(swiglu(gated, value), plan), down.tensor, plan); // f32[R, D]
+        const hidden = groupedGatedLinear(rows, gate.tensor, up.tensor, plan); // f32[R, I]
+        return groupedMatmul(dropout(hidden, plan), down.tensor, plan); // f32[R, D]
       },
     };
   },

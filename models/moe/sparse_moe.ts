@@ -1,7 +1,7 @@
 import { kaimingNormal, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { add, scale } from "../../kernels/elementwise/mod.ts";
+import { scale } from "../../kernels/elementwise/mod.ts";
 import { linear } from "../../kernels/matmul/mod.ts";
 import { combine, gather } from "../../kernels/moe/gather_scatter/mod.ts";
 import { dispatch, type DispatchPlan } from "../../kernels/moe/histogram_scan/mod.ts";
@@ -114,9 +114,9 @@ export class SparseMoe {
       const { indices, weights } = this.#route(logits);
       const plan = dispatch(indices, this.config.num_experts, x.device.backend.groupedTileRows);
       const rows = this.#experts.forward(gather(tokens, plan), plan, dropout); // f32[R, D], sorted by expert
-      const routed = reshape(combine(rows, weights, plan), x.shape); // f32[B, T, D]
       // Without a shared expert the reference adds the layer's own input (behaviour 26).
-      const out = add(routed, this.#shared ? this.#shared.forward(x, sharedDropout) : x);
+      const shared = this.#shared ? this.#shared.forward(tokens, sharedDropout) : tokens; // f32[T, D]
+      const out = reshape(combine(rows, weights, plan, shared), x.shape); // f32[B, T, D]
       const bias = this.#bias.tensor;
       const auxiliary = this.#auxiliary(logits, plan.counts);
       return { out, routing: { path: this.path, indices, weights, counts: plan.counts, bias, auxiliary } };

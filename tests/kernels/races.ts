@@ -7,7 +7,7 @@
 import { hostArray } from "../../engine/core/dtype.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { DEFAULT_LIMITS } from "../../engine/device/null_backend.ts";
-import type { AnyKernel, Launch } from "../../engine/kernel.ts";
+import { type AnyKernel, type Launch, slotOf } from "../../engine/kernel.ts";
 import { type AnyCase, inputValues } from "../../bench/suites.ts";
 
 const PACKAGE = "npm:wgsl_reflect@1.6.0/wgsl_reflect.module.js";
@@ -98,13 +98,14 @@ function adapted(source: string): string {
     .replaceAll(/\{\s*workgroupBarrier\(\)/g, "{ let before_barrier = 0; workgroupBarrier()")
     .replace("const KEYS = 32u;", "const KEYS = 8u;")
     .replace("const CHUNK = 16u;", "const CHUNK = 8u;")
+    .replace("const COLUMNS = 8;", "const COLUMNS = 4;")
     .replace(/const (LANES|BLOCK) = 256u;/, source.includes("atomic<") ? "$&" : "const $1 = 32u;");
 }
 
 /** The first race of a launch, and barriers that not all invocations reach. */
 export function racesOf(detector: Detector, launch: Launch, buffers: readonly ArrayBufferView[]): string[] {
   const { source, entryPoint = "main", groups, overrides: constants = {} } = launch;
-  const bound = Object.fromEntries(launch.bindings.map((slot, binding) => [binding, buffers[slot]]));
+  const bound = Object.fromEntries(launch.bindings.map((slot, binding) => [binding, buffers[slotOf(slot)]]));
   const { races, errors } = detector.detectRaces(adapted(source), entryPoint, groups, { 0: bound }, {
     constants,
   });

@@ -12,10 +12,10 @@ const FEWEST_ELEMENTS = 16;
 
 /** Two tiles of rotated queries and keys, which no case has at so small a size. */
 const OWN_SIZES: Readonly<Record<string, Pick<AnyCase, "inputs" | "attrs">>> = {
-  attention: { inputs: [f32(1, 9, 3, 1, 4), f32(2, 9, 4)], attrs: { block: 2 } },
+  attention: { inputs: [f32(1, 33, 3, 1, 8), f32(2, 33, 8)], attrs: { block: 8 } },
   attention_backward: {
-    inputs: [f32(1, 9, 3, 1, 4), f32(2, 9, 4), f32(1, 9, 1, 4), f32(1, 1, 9), f32(1, 9, 1, 4)],
-    attrs: { block: 2 },
+    inputs: [f32(1, 33, 3, 1, 8), f32(2, 33, 8), f32(1, 33, 1, 8), f32(1, 1, 33), f32(1, 33, 1, 8)],
+    attrs: { block: 8 },
   },
 };
 

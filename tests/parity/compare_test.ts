@@ -1,5 +1,12 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { difference, distance, mismatches, relativeError, total } from "../../eval/parity/compare.ts";
+import {
+  difference,
+  distance,
+  largestRelativeError,
+  mismatches,
+  relativeError,
+  total,
+} from "../../eval/parity/compare.ts";
 
 Deno.test("`relativeError()` is the L2 distance over the wanted norm", () => {
   assertAlmostEquals(relativeError(distance([3, 4.5], [3, 4])), 0.1, 1e-15);
@@ -9,6 +16,13 @@ Deno.test("`relativeError()` is 0 for equal zeros, infinite for others, and no n
   assertEquals(relativeError(distance([0, 0], [0, 0])), 0);
   assertEquals(relativeError(distance([0, 1e-9], [0, 0])), Infinity);
   assertEquals(relativeError(distance([NaN, 1], [1, 1])), NaN);
+});
+
+Deno.test("`largestRelativeError()` is that of the worst element, and no number for NaN", () => {
+  assertAlmostEquals(largestRelativeError([1e6, -1.1, 0], [1e6, -1, 0], [1e6, -1, 0]), 0.1, 1e-15);
+  assertAlmostEquals(largestRelativeError([0.5], [0], [-2]), 0.25, 1e-15);
+  assertEquals(largestRelativeError([1e-9], [0], [0]), Infinity);
+  assertEquals(largestRelativeError([NaN, 1], [1, 1], [1, 1]), NaN);
 });
 
 Deno.test("`total()` treats tensors as one vector", () => {

@@ -58,7 +58,11 @@ for (
     ["the device is unknown", [goldenPath("rope_1d"), "--device", "tpu"], 'Cannot open device "tpu"'],
     ["the tolerance is unknown", [goldenPath("rope_1d"), "--tolerance", "lax"], "wanted strict or relaxed"],
     ["an option is mistyped", [goldenPath("rope_1d"), "--devise", "cpu"], "Unknown option --devise"],
-    ["no case is of the family", [GOLDENS, "--families", "vae", "--device", "reference"], "of family vae"],
+    [
+      "no case is of the family",
+      [GOLDENS, "--families", "audio", "--device", "reference"],
+      "of family audio",
+    ],
   ] as const
 ) {
   Deno.test(`\`parity\` prints one line and exits 1 when ${name}`, async () => {

@@ -60,6 +60,43 @@ deviceTest(
   },
 );
 
+deviceTest(
+  ["reference", "cpu", "webgpu"],
+  "`AdamW` counts the steps of each expert, whatever its size, and leaves out a parameter without gradient",
+  async (device) => {
+    using params = new ParamStore();
+    const scope = params.root.sub("moe");
+    scope.parameter("weight", [7], { init: zeros() });
+    scope.parameter("experts.*.weight", [3, 5], { init: zeros(), experts: 3, routedBy: "moe" });
+    scope.parameter("idle", [70], { init: zeros() });
+    params.allocate(device);
+    for (const { tensor, size } of params.all) tensor.write(new Float32Array(size).fill(1));
+    using optimizer = new AdamW(device, params, OPTIONS);
+    optimizer.startEma();
+    const gradients = [[7], [3, 5]].map((shape) => {
+      const size = shape.reduce((product, dim) => product * dim);
+      return device.tensor(shape, new Float32Array(size).fill(1));
+    });
+    const [loss, rate] = [device.tensor([], Float32Array.of(1)), device.tensor([1], Float32Array.of(0.5))];
+    for (const counts of [[4, 0, 2], [0, 0, 6]]) {
+      const routing = { path: "moe", counts: device.tensor([3], Int32Array.from(counts)) };
+      optimizer.step([...gradients, null], loss, rate, [routing]);
+    }
+    const states = [...optimizer.states.values()];
+    const steps = await Promise.all(states.map(async (state) => [...await state.steps.read()]));
+    assertEquals(steps, [[2], [1, 0, 2], [0]]);
+    const [weight, experts, idle] = await Promise.all(params.all.map(({ tensor }) => tensor.read()));
+    const close = (values: ArrayLike<number>, wanted: readonly number[]) =>
+      wanted.forEach((want, i) => assertAlmostEquals(values[i], want, 1e-5));
+    // A constant gradient moves a weight by the rate.
+    close(weight, new Array(7).fill(0));
+    close(experts, [0.5, 1, 0].flatMap((value) => new Array(5).fill(value)));
+    close(idle, new Array(70).fill(1));
+    const ema = await optimizer.ema.get(params.all[1])!.read();
+    close(ema, [0.5 * 0.75 + 0.5 * 0.5, 1, 0.5 * 0.75].flatMap((value) => new Array(5).fill(value)));
+  },
+);
+
 Deno.test("`weightDecayGroups()` exempts biases and one-dimensional parameters, in stacks of experts too", () => {
   const { root } = new ParamStore();
   const decay = weightDecayGroups(0.1);

@@ -58,7 +58,15 @@ export async function decodeSource(
   return { images: images.slice(0, labels.length * pixels), labels: Int32Array.from(labels), skipped };
 }
 
-async function decodeFile({ path, name }: ImageFile, imageSize: number): Promise<Uint8Array | DataError> {
+/**
+ * Decodes and resizes one file to u8[3, S, S]; gives what is wrong with a broken one.
+ *
+ * @throws {DataError} when it cannot be read
+ */
+export async function decodeFile(
+  { path, name }: ImageFile,
+  imageSize: number,
+): Promise<Uint8Array | DataError> {
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(path);

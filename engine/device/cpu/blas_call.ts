@@ -37,7 +37,8 @@ export function worthBlas({ m, n, k, batch, groups }: Gemm): boolean {
  * depend on the number of lanes, but not on which of them are awake.
  */
 export function gemmCall(gemm: Gemm, lanes: number): CpuCall {
-  const { a, b, c, bias = c, groups: { counts, offsets } = { counts: c, offsets: c } } = gemm;
+  const { a, b, c, addend = c, bias = addend, groups: { counts, offsets } = { counts: c, offsets: c } } =
+    gemm;
   const flops = 2 * gemm.m * gemm.n * gemm.k * (gemm.groups ? 1 : gemm.batch);
   const pieces = Math.max(1, Math.min(lanes, Math.floor(flops / PIECE_FLOPS)));
   const code = PREFIX + JSON.stringify({ gemm, pieces } satisfies GemmCode);

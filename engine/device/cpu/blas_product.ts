@@ -85,15 +85,18 @@ export class BlasProduct {
   }
 
   #multiply(args: number, { group, count, from, to }: Share): void {
-    const { m, n, k, bias, groups } = this.#gemm;
+    const { m, n, k, bias, addend, groups } = this.#gemm;
     const first = groups ? this.#words[this.#position(args, OFFSETS) + group] : 0;
     const row = this.#byColumns ? 0 : groups?.along === "m" ? first + from : from;
     const column = this.#byColumns ? from : 0;
     const rows = this.#byColumns ? m : to - from, columns = this.#byColumns ? to - from : n;
     const c = this.#position(args, C) + this.#startC(group) + row * n + column;
     if (bias !== undefined) this.#fillRows(this.#position(args, BIAS) + column, c, rows, columns);
+    if (addend !== undefined) {
+      this.#copyRows(c + this.#position(args, BIAS) - this.#position(args, C), c, rows, columns);
+    }
     let depth = groups?.along === "k" ? first : 0, left = groups?.along === "k" ? count : k;
-    let beta = bias === undefined ? 0 : 1;
+    let beta = bias === undefined && addend === undefined ? 0 : 1;
     for (; left > 0; depth += LONGEST_SUM, left -= LONGEST_SUM, beta = 1) {
       const a = this.#position(args, A) + this.#startA(group, row, depth);
       const b = this.#position(args, B) + this.#startB(group, depth, column);
@@ -148,6 +151,22 @@ export class BlasProduct {
     }
   }
 
+  /** Copies rows of the addend into rows of C, for the library to add to. */
+  #copyRows(from: number, c: number, rows: number, columns: number): void {
+    const { n } = this.#gemm;
+    const [runs, run] = columns < n ? [rows, columns] : [1, rows * n];
+    for (let row = 0; row < runs; row++) {
+      this.#floats.copyWithin(c + row * n, from + row * n, from + row * n + run);
+    }
+  }
+
+  /** Rows that are in no group: zeros, or the addend. */
+  #fillRest(args: number, c: number, from: number, to: number): void {
+    if (this.#gemm.addend === undefined) return void this.#floats.fill(0, c + from, c + to);
+    const addend = this.#position(args, BIAS);
+    this.#floats.copyWithin(c + from, addend + from, addend + to);
+  }
+
   /** Zeros what no product writes: rows of C behind a group along m, all of C of an empty one along k. */
   #clear(args: number, piece: number): void {
     const { m, n, batch, groups } = this.#gemm;
@@ -158,7 +177,7 @@ export class BlasProduct {
       if (groups?.along === "m") {
         const from = words[offsets + group] + count;
         const to = group === batch - 1 ? m : words[offsets + group + 1];
-        if (from < to) this.#floats.fill(0, c + from * n, c + to * n);
+        if (from < to) this.#fillRest(args, c, from * n, to * n);
       } else if (count === 0) this.#floats.fill(0, c + group * m * n, c + (group + 1) * m * n);
     }
   }

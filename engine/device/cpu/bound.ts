@@ -5,11 +5,20 @@ import type { BackendBuffer, Bound, Call, Lowered } from "../backend.ts";
 
 /** A block of the device's memory. */
 export class CpuBuffer implements BackendBuffer {
-  /** Set by `release`. */
-  released = false;
+  #released = false;
 
-  /** Made by `allocate`. */
-  constructor(readonly address: number, readonly bytes: number) {}
+  /** Made by `allocate`, and by `slice` as a part of `whole`. */
+  constructor(readonly address: number, readonly bytes: number, readonly whole?: CpuBuffer) {}
+
+  /** Whether its bytes were given back. */
+  get released(): boolean {
+    return this.whole?.released ?? this.#released;
+  }
+
+  /** Called by `release`. */
+  markReleased(): void {
+    this.#released = true;
+  }
 }
 
 /** The calls of a kernel at fixed specs. */

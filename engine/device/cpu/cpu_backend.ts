@@ -29,6 +29,8 @@ export class CpuBackend implements Backend {
   readonly kind = "cpu";
   /** Rows that grouped matmuls pad each expert to. */
   readonly groupedTileRows = 8;
+  /** Only memory is a limit. */
+  readonly largestOperand = Infinity;
   /** Says how many threads share the work. */
   readonly description: string;
   /** Receives one line for each kernel that has no WASM code. */
@@ -84,10 +86,16 @@ export class CpuBackend implements Backend {
     return buffer;
   }
 
+  /** A part of a buffer. */
+  slice(buffer: BackendBuffer, offset: number, bytes: number): BackendBuffer {
+    const whole = expectBuffer(buffer, "slice");
+    return new CpuBuffer(whole.address + offset, bytes, whole);
+  }
+
   /** Gives a buffer back; its bytes may be handed out again at once. */
   release(buffer: BackendBuffer): void {
     const own = expectBuffer(buffer, "release");
-    own.released = true;
+    own.markReleased();
     this.#memory.free(own.address);
     this.#live -= own.bytes;
     this.#buffers--;
@@ -221,13 +229,17 @@ export class CpuBackend implements Backend {
       this.#warnOnce(call.kernel.name);
       return new CpuLowered(call, [], [], true);
     }
-    if (this.#blas && plan.gemm && worthBlas(plan.gemm)) {
-      return new CpuLowered(call, [gemmCall(plan.gemm, this.#lanes)], [], false);
-    }
+    const steps = plan.steps ?? [plan];
+    const ofLibrary = steps.map(({ gemm }) => this.#blas && gemm && worthBlas(gemm) ? gemm : undefined);
+    const calls = steps.flatMap((step, i) => {
+      const gemm = ofLibrary[i];
+      return gemm ? [gemmCall(gemm, this.#lanes)] : step.calls;
+    });
+    if (!ofLibrary.includes(undefined)) return new CpuLowered(call, calls, [], false);
     const scratch = (plan.scratch ?? []).map(({ spec, perLane }) =>
       byteLength(spec) * (perLane ? this.#lanes : 1)
     );
-    return new CpuLowered(call, plan.calls, scratch, false);
+    return new CpuLowered(call, calls, scratch, false);
   }
 
   #warnOnce(kernel: string): void {

@@ -6,11 +6,8 @@ import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "..
 
 /** Memory of the oracle: eight bytes an element, so that `f32` tensors are held in f64. */
 class ReferenceBuffer implements BackendBuffer {
-  readonly data: ArrayBuffer;
-
-  constructor(readonly bytes: number) {
-    this.data = new ArrayBuffer(bytes * 2);
-  }
+  /** @param start first byte, counted as on the other devices, where elements have four */
+  constructor(readonly bytes: number, readonly data: ArrayBuffer, readonly start: number) {}
 }
 
 interface ReferenceLowered extends Lowered {
@@ -26,13 +23,19 @@ export class ReferenceBackend implements Backend {
   readonly kind = "reference";
   readonly description = "reference (f64 loops on one thread)";
   readonly groupedTileRows = 4;
+  readonly largestOperand = Infinity;
   #live = 0;
   #buffers = 0;
 
   allocate(bytes: number): BackendBuffer {
     this.#live += bytes;
     this.#buffers += 1;
-    return new ReferenceBuffer(bytes);
+    return new ReferenceBuffer(bytes, new ArrayBuffer(bytes * 2), 0);
+  }
+
+  slice(buffer: BackendBuffer, offset: number, bytes: number): BackendBuffer {
+    const { data, start } = buffer as ReferenceBuffer;
+    return new ReferenceBuffer(bytes, data, start + offset);
   }
 
   release(buffer: BackendBuffer): void {
@@ -92,14 +95,14 @@ export class ReferenceBackend implements Backend {
 
 /** The elements of a buffer of the reference device, in place; finite differences write through it. */
 export function viewOf(buffer: BackendBuffer, spec: Spec): View {
-  const { data } = buffer as ReferenceBuffer;
+  const { data, start } = buffer as ReferenceBuffer;
   const length = sizeOf(spec.shape);
   switch (spec.dtype) {
     case "f32":
-      return { spec, data: new Float64Array(data, 0, length) };
+      return { spec, data: new Float64Array(data, 2 * start, length) };
     case "i32":
-      return { spec, data: new Int32Array(data, 0, length) };
+      return { spec, data: new Int32Array(data, start, length) };
     case "u32":
-      return { spec, data: new Uint32Array(data, 0, length) };
+      return { spec, data: new Uint32Array(data, start, length) };
   }
 }

@@ -1,13 +1,13 @@
 import type { HostArray } from "../../core/dtype.ts";
 import { DeviceError } from "../../core/errors.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
-import type { Limits } from "../../kernel.ts";
-import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
+import type { Binding } from "../../kernel.ts";
+import type { Backend, BackendBuffer, BackendLimits, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
 import { type AdapterReport, openDevice, type WebGpuOptions } from "./adapter.ts";
 import { type BindGroup, BindGroupCache } from "./bind_groups.ts";
 import { BufferPool, WebGpuBuffer } from "./buffer_pool.ts";
 import { Failures, oneLine } from "./failures.ts";
-import { largestStorageBuffer, limitsOf } from "./limits.ts";
+import { limitsOf } from "./limits.ts";
 import { LoweringCache, type WebGpuLowered } from "./lowering.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { readBack } from "./readback.ts";
@@ -38,8 +38,10 @@ export class WebGpuBackend implements Backend {
   readonly description: string;
   /** One tile of the grouped matmul has 32 rows. */
   readonly groupedTileRows = 32;
+  /** The adapter's `maxStorageBufferBindingSize`; kernels may take a larger one a part at a time. */
+  readonly largestOperand: number;
   /** Limits that kernels plan their launches by. */
-  readonly limits: Limits;
+  readonly limits: BackendLimits;
   /**
    * Runs a list with a timestamp around each entry: microseconds on the GPU for each Bound, in order. Each entry
    * gets a pass of its own, so the sum is a little more than `submit` takes. Undefined where timestamps are not offered.
@@ -63,12 +65,14 @@ export class WebGpuBackend implements Backend {
     const facts = [software ? "software adapter" : "", provider === "Deno" ? "" : `through ${provider}`];
     this.description = [name, vendor, ...facts].filter((fact) => fact !== "").join(", ");
     const limits = this.limits = limitsOf(gpu, adapter, options);
+    this.largestOperand = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
     this.#failures = new Failures(gpu);
     this.#groups = new BindGroupCache(this.#failures);
     this.#buffers = new BufferPool(this.#failures, {
       label: "storage",
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      ...largestStorageBuffer(limits),
+      maxBytes: limits.maxBufferSize,
+      maxBytesName: "maxBufferSize",
       onDestroy: (block) => this.#groups.evict(block),
     });
     this.#staging = new BufferPool(this.#failures, {
@@ -100,6 +104,11 @@ export class WebGpuBackend implements Backend {
     return this.#groups.size;
   }
 
+  /** Pipelines compiled so far, for the same tests. */
+  get pipelines(): number {
+    return this.#pipelines.size;
+  }
+
   /**
    * Hands out a buffer, perhaps a released one: its contents are unspecified.
    *
@@ -108,6 +117,11 @@ export class WebGpuBackend implements Backend {
   allocate(bytes: number): BackendBuffer {
     this.#failures.assertAlive();
     return this.#buffers.allocate(bytes);
+  }
+
+  /** A part of a buffer. */
+  slice(buffer: BackendBuffer, offset: number, bytes: number): BackendBuffer {
+    return this.#own(buffer).part(offset, bytes);
   }
 
   /**
@@ -130,7 +144,7 @@ export class WebGpuBackend implements Backend {
     if (data.byteLength > own.bytes) {
       throw new DeviceError(`Cannot write ${data.byteLength} bytes to a buffer of ${own.bytes} bytes`);
     }
-    this.gpu.queue.writeBuffer(own.block.gpu, 0, data);
+    this.gpu.queue.writeBuffer(own.block.gpu, own.offset, data);
   }
 
   /**
@@ -148,7 +162,7 @@ export class WebGpuBackend implements Backend {
       );
     }
     const copied = await readBack(this.#failures, this.#staging, bytes, (encoder, staging) => {
-      encoder.copyBufferToBuffer(own.block.gpu, 0, staging, 0, bytes);
+      encoder.copyBufferToBuffer(own.block.gpu, own.offset, staging, 0, bytes);
     });
     return typed(spec, copied);
   }
@@ -181,14 +195,19 @@ export class WebGpuBackend implements Backend {
    */
   bind(lowered: Lowered, buffers: readonly BackendBuffer[]): Bound {
     this.#failures.assertAlive();
-    const { kernel, launches, entries, slots } = lowered as WebGpuLowered;
-    if (buffers.length !== slots) {
-      throw new DeviceError(`Cannot bind kernel "${kernel}": ${slots} buffers wanted, got ${buffers.length}`);
+    const { kernel, launches, entries, slotBytes } = lowered as WebGpuLowered;
+    if (buffers.length !== slotBytes.length) {
+      throw new DeviceError(
+        `Cannot bind kernel "${kernel}": ${slotBytes.length} buffers wanted, got ${buffers.length}`,
+      );
     }
-    const own = buffers.map((buffer) => this.#own(buffer));
+    // A pooled buffer may be larger than the tensor in it, and than one binding can be.
+    const own = buffers.map((buffer, i) => this.#own(buffer).part(0, slotBytes[i]));
+    const bufferOf = (binding: Binding) =>
+      typeof binding === "number" ? own[binding] : own[binding.slot].part(binding.offset, binding.size);
     const dispatches = launches.map(({ bindings, groups }, i): Dispatch => {
       const pipeline = this.#pipelines.compile(entries[i]);
-      const group = this.#groups.acquire(kernel, pipeline, bindings.map((slot) => own[slot]));
+      const group = this.#groups.acquire(kernel, pipeline, bindings.map(bufferOf));
       return { pipeline: pipeline.gpu, group, groups };
     });
     const bound: WebGpuBound = { kernel, dispatches, launches: dispatches.length };

@@ -38,7 +38,9 @@ export class BindGroupCache {
    * @throws {DeviceError} when too many bindings are held at once
    */
   acquire(kernel: string, pipeline: Pipeline, buffers: readonly WebGpuBuffer[]): BindGroup {
-    const key = `${pipeline.id}:${buffers.map(({ block, bytes }) => `${block.id}/${bytes}`).join()}`;
+    const key = `${pipeline.id}:${
+      buffers.map(({ block, offset, bytes }) => `${block.id}/${offset}/${bytes}`).join()
+    }`;
     const group = this.#groups.get(key) ?? this.#create(key, kernel, pipeline, buffers);
     group.uses++;
     this.#idle.delete(group);
@@ -68,9 +70,9 @@ export class BindGroupCache {
       );
     }
     const blocks = buffers.map((buffer) => buffer.block);
-    const entries = buffers.map(({ bytes }, binding) => ({
+    const entries = buffers.map(({ offset, bytes }, binding) => ({
       binding,
-      resource: { buffer: blocks[binding].gpu, offset: 0, size: bytes },
+      resource: { buffer: blocks[binding].gpu, offset, size: bytes },
     }));
     const gpu = this.failures.scoped(
       "validation",

@@ -13,9 +13,21 @@ export interface Block {
 /** Bytes handed out by a pool. Contents are unspecified: a reused block holds what its last user left. */
 export class WebGpuBuffer implements BackendBuffer {
   #block: Block | undefined;
+  readonly #whole: WebGpuBuffer | undefined;
 
-  constructor(readonly pool: BufferPool, readonly bytes: number, block: Block) {
-    this.#block = block;
+  /**
+   * Made by `allocate` around a block, and by `slice` as a part of another buffer.
+   *
+   * @param offset first byte in the GPUBuffer
+   */
+  constructor(
+    readonly pool: BufferPool,
+    readonly bytes: number,
+    source: Block | WebGpuBuffer,
+    readonly offset: number = 0,
+  ) {
+    if (source instanceof WebGpuBuffer) this.#whole = source;
+    else this.#block = source;
   }
 
   /**
@@ -24,12 +36,35 @@ export class WebGpuBuffer implements BackendBuffer {
    * @throws {DeviceError} when the buffer was released
    */
   get block(): Block {
+    if (this.#whole) return this.#whole.block;
     if (this.#block) return this.#block;
     throw new DeviceError(`Cannot use a buffer of ${this.bytes} bytes: it was released`);
   }
 
-  /** Takes the block away: any later use throws. */
+  /**
+   * Some of its bytes; all of them give the buffer itself.
+   *
+   * @throws {DeviceError} when there are not as many
+   */
+  part(offset: number, bytes: number): WebGpuBuffer {
+    if (offset === 0 && bytes === this.bytes) return this;
+    if (offset + bytes > this.bytes) {
+      throw new DeviceError(
+        `Cannot use bytes ${offset} to ${offset + bytes} of a buffer of ${this.bytes} bytes`,
+      );
+    }
+    return new WebGpuBuffer(this.pool, bytes, this, this.offset + offset);
+  }
+
+  /**
+   * Takes the block away: any later use throws.
+   *
+   * @throws {DeviceError} when the buffer was released before, or is a part of another one
+   */
   detach(): Block {
+    if (this.#whole) {
+      throw new DeviceError(`Cannot release ${this.bytes} bytes: they are a part of a buffer`);
+    }
     const block = this.block;
     this.#block = undefined;
     return block;

@@ -1,11 +1,5 @@
-import type { Limits } from "../../kernel.ts";
+import type { BackendLimits } from "../backend.ts";
 import type { AdapterReport, WebGpuOptions } from "./adapter.ts";
-
-/** Limits that a backend keeps to: those that kernels plan by, and the largest buffer. */
-export interface BackendLimits extends Limits {
-  /** Bytes of one GPUBuffer. */
-  readonly maxBufferSize: number;
-}
 
 /** The device's limits, or the smaller ones that were asked for, and the kind of its adapter. */
 export function limitsOf(
@@ -24,13 +18,4 @@ export function limitsOf(
     maxBufferSize: least("maxBufferSize"),
     software: variants === "software",
   };
-}
-
-/** The most bytes of a storage buffer, and the limit that says so. */
-export function largestStorageBuffer(
-  { maxBufferSize, maxStorageBufferBindingSize }: BackendLimits,
-): { maxBytes: number; maxBytesName: string } {
-  return maxStorageBufferBindingSize <= maxBufferSize
-    ? { maxBytes: maxStorageBufferBindingSize, maxBytesName: "maxStorageBufferBindingSize" }
-    : { maxBytes: maxBufferSize, maxBytesName: "maxBufferSize" };
 }

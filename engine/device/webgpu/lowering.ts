@@ -1,6 +1,7 @@
 import { DeviceError, withModulePath } from "../../core/errors.ts";
-import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
+import { byteLength, formatSpec } from "../../core/spec.ts";
 import type { AnyKernel, Launch, Limits, WebGpuPlan } from "../../kernel.ts";
+import { launchProblem } from "./launch_check.ts";
 import type { Call, Lowered } from "../backend.ts";
 import type { PipelineCache, PipelineEntry } from "./pipelines.ts";
 
@@ -10,8 +11,8 @@ export interface WebGpuLowered extends Lowered {
   readonly launches: readonly Launch[];
   /** Code of each launch. */
   readonly entries: readonly PipelineEntry[];
-  /** Buffers that `bind` wants: inputs, outputs, scratch. */
-  readonly slots: number;
+  /** Bytes of the buffers that `bind` wants: inputs, outputs, scratch. */
+  readonly slotBytes: readonly number[];
 }
 
 /** Plans by kernel object, specs and attributes: equal calls give the same object. */
@@ -39,7 +40,7 @@ export class LoweringCache {
     const scratch = plan.scratch ?? [];
     const buffers = [...inputs, ...outputs, ...scratch];
     for (const launch of plan.launches) {
-      const problem = this.#problemOf(launch, buffers);
+      const problem = launchProblem(launch, buffers, this.limits);
       if (problem) {
         throw withModulePath(new DeviceError(`Cannot launch kernel "${kernel.name}": ${problem}`), path);
       }
@@ -50,29 +51,8 @@ export class LoweringCache {
       launches: plan.launches,
       entries,
       scratchBytes: scratch.map(byteLength),
-      slots: buffers.length,
+      slotBytes: buffers.map(byteLength),
     };
-  }
-
-  #problemOf({ groups, bindings }: Launch, buffers: readonly Spec[]): string | undefined {
-    const {
-      maxComputeWorkgroupsPerDimension: mostGroups,
-      maxStorageBuffersPerShaderStage: mostBuffers,
-      maxStorageBufferBindingSize: mostBytes,
-    } = this.limits;
-    const slots = buffers.length;
-    if (groups.some((count) => !Number.isInteger(count) || count < 1 || count > mostGroups)) {
-      return `the grid must be whole numbers from 1 to ${mostGroups}, got ${groups.join(" x ")} (see gridOf)`;
-    }
-    if (bindings.length > mostBuffers) {
-      return `at most ${mostBuffers} storage buffers can be bound, got ${bindings.length}`;
-    }
-    const wrong = bindings.find((slot) => !Number.isInteger(slot) || slot < 0 || slot >= slots);
-    if (wrong !== undefined) return `slots go from 0 to ${slots - 1}, got ${wrong}`;
-    const large = bindings.map((slot) => buffers[slot]).find((spec) => byteLength(spec) > mostBytes);
-    return large &&
-      `one binding holds at most ${mostBytes} bytes on this adapter (maxStorageBufferBindingSize), got ` +
-        `${formatSpec(large)} of ${byteLength(large)} bytes`;
   }
 }
 

@@ -28,6 +28,11 @@ export class PipelineCache {
 
   constructor(readonly failures: Failures) {}
 
+  /** Pipelines compiled so far; none is ever dropped. */
+  get size(): number {
+    return this.#nextId - 1;
+  }
+
   /** The entry of a launch; equal code gives the same entry, whichever kernel asks. */
   entry(launch: Launch, kernel: string, path: string): PipelineEntry {
     const overrides = Object.entries(launch.overrides ?? {}).sort(([a], [b]) => a < b ? -1 : 1);

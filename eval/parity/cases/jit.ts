@@ -1,4 +1,4 @@
-import { sub } from "../../../kernels/elementwise/mod.ts";
+import { silu, sub } from "../../../kernels/elementwise/mod.ts";
 import { JitAttention } from "../../../models/jit/attention.ts";
 import { JitBlock } from "../../../models/jit/block.ts";
 import { Jit } from "../../../models/jit/jit.ts";
@@ -67,7 +67,7 @@ export const runJitFinalLayer: CaseRunner = (context) =>
   runLayer(context, ["x", "c"], (params, args) => {
     const outputs = args.number("patch_size") ** 2 * args.number("out_channels");
     const layer = new FinalLayer(params.root, args.number("hidden_size"), outputs, "rmsnorm");
-    return (inputs) => ({ out: layer.forward(inputs.get("x")!, inputs.get("c")!) });
+    return (inputs) => ({ out: layer.forward(inputs.get("x")!, silu(inputs.get("c")!)) });
   });
 
 /** A whole transformer block, dense or with experts. */
@@ -85,7 +85,7 @@ export const runJitBlock: CaseRunner = (context) =>
       ? jitMoeOf(args.section("moe_config"), config.hidden_size, normalizes(context.golden.config))
       : null;
     const block = new JitBlock(params.root, config, moe);
-    return (inputs) => block.forward(inputs.get("x")!, inputs.get("c")!, layout);
+    return (inputs) => block.forward(inputs.get("x")!, silu(inputs.get("c")!), layout);
   });
 
 /** One training-style step of a whole JiT or JiTMoE without optimizer (behaviours 29 and 30). */

@@ -1,3 +1,4 @@
+import { silu } from "../../../kernels/elementwise/mod.ts";
 import { Attention } from "../../../models/layers/attention.ts";
 import { DsmoeBlock } from "../../../models/dsmoe/block.ts";
 import { FinalLayer } from "../../../models/layers/final_layer.ts";
@@ -42,7 +43,7 @@ export const runFinalLayer: CaseRunner = (context) =>
   runLayer(context, ["x", "c"], (params, args) => {
     const outputs = args.number("patch_size") ** 2 * args.number("out_channels");
     const layer = new FinalLayer(params.root, args.number("hidden_size"), outputs);
-    return (inputs) => ({ out: layer.forward(inputs.get("x")!, inputs.get("c")!) });
+    return (inputs) => ({ out: layer.forward(inputs.get("x")!, silu(inputs.get("c")!)) });
   });
 
 /** A whole transformer block, dense or with experts. */
@@ -54,5 +55,5 @@ export const runBlock: CaseRunner = (context) =>
       ? moeOf(args.section("MoE_config"), config.hidden_size, normalizes(context.golden.config))
       : null;
     const block = new DsmoeBlock(params.root, config, moe);
-    return (inputs) => block.forward(inputs.get("x")!, inputs.get("c")!);
+    return (inputs) => block.forward(inputs.get("x")!, silu(inputs.get("c")!));
   });

@@ -17,6 +17,8 @@ import {
   runTimestepEmbedder,
   runUnpatchify,
 } from "./embed.ts";
+import { runImageOutput, runResizeBilinear } from "./image.ts";
+import { inceptionRunner } from "./inception.ts";
 import {
   runBottleneckPatchEmbed,
   runJitAttention,
@@ -35,6 +37,7 @@ import { runRouter } from "./router.ts";
 import { runSampler } from "./sampler.ts";
 import { runSchedule } from "./schedule.ts";
 import { runTrajectory } from "./trajectory.ts";
+import { runAutoencoder, runLatentDistribution } from "./vae.ts";
 
 /** Runners by component. */
 const COMPONENTS: ReadonlyMap<string, CaseRunner> = new Map([
@@ -67,6 +70,12 @@ const COMPONENTS: ReadonlyMap<string, CaseRunner> = new Map([
   ["metric_is", runInceptionScore],
   ["metric_prec_recall", runPrecisionRecall],
   ["lr_schedule", runSchedule],
+  ["vae", runAutoencoder],
+  ["vae_distribution", runLatentDistribution],
+  ["image_output", runImageOutput],
+  ["resize_bilinear", runResizeBilinear],
+  ["inception_pytorch_fid", inceptionRunner("pytorch-fid")],
+  ["inception_fidelity", inceptionRunner("torch-fidelity")],
 ]);
 
 /** Runners of whole models, by family and component. */

@@ -5,7 +5,7 @@ import { f32, i32, type Spec } from "../../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../../engine/kernel.ts";
 import { dispatchRows } from "../histogram_scan/layout.ts";
 import { planDispatch } from "../histogram_scan/reference.ts";
-import { COMBINE, COMBINE_BACKWARD_ROWS, COMBINE_BACKWARD_WEIGHTS, GATHER, GATHER_BACKWARD } from "./mod.ts";
+import { COMBINE, COMBINE_BACKWARD, GATHER, GATHER_BACKWARD } from "./mod.ts";
 
 interface Size {
   readonly T: number;
@@ -72,21 +72,29 @@ export const suites: readonly AnySuite[] = [
   },
   {
     kernel: GATHER_BACKWARD,
-    cases: casesOf(({ T, K, D }, R) => [f32(R, D), i32(T, K)], ["grad", "row"]),
+    cases: [
+      ...casesOf(({ T, K, D }, R) => [f32(R, D), i32(T, K)], ["grad", "row"]),
+      ...casesOf(({ T, K, D }, R) => [f32(R, D), i32(T, K), f32(T, D)], ["grad", "row", "before"]),
+    ],
   },
   {
     kernel: COMBINE,
+    cases: [
+      ...casesOf(
+        ({ T, K, D }, R) => [f32(R, D), f32(T, K), i32(T, K), i32(R)],
+        ["y", "weights", "row", "slot"],
+      ),
+      ...casesOf(
+        ({ T, K, D }, R) => [f32(R, D), f32(T, K), i32(T, K), i32(R), f32(T, D)],
+        ["y", "weights", "row", "slot", "base"],
+      ),
+    ],
+  },
+  {
+    kernel: COMBINE_BACKWARD,
     cases: casesOf(
-      ({ T, K, D }, R) => [f32(R, D), f32(T, K), i32(T, K), i32(R)],
-      ["y", "weights", "row", "slot"],
+      ({ T, K, D }, R) => [f32(T, D), f32(R, D), f32(T, K), i32(T, K), i32(R)],
+      ["grad", "y", "weights", "row", "slot"],
     ),
-  },
-  {
-    kernel: COMBINE_BACKWARD_ROWS,
-    cases: casesOf(({ T, K, D }, R) => [f32(T, D), f32(T, K), i32(R)], ["grad", "weights", "slot"]),
-  },
-  {
-    kernel: COMBINE_BACKWARD_WEIGHTS,
-    cases: casesOf(({ T, K, D }, R) => [f32(T, D), f32(R, D), i32(T, K)], ["grad", "y", "row"]),
   },
 ];

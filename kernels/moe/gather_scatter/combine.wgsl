@@ -1,4 +1,5 @@
-// tokens[t, d] = sum over k of weights[t, k] * y[row[t, k], d], k ascending.
+// tokens[t, d] = first(t, d) + sum over k of weights[t, k] * y[row[t, k], d], k ascending. first(), zero or another
+// input, comes from the generated header.
 // Workgroup t: token t. Lane l: channels l, l + 64, ... The sum stays in a register; its order is fixed.
 // Every token reads its own K rows, so that nothing is added in memory and no atomics are needed.
 // No workgroup memory, no barriers.
@@ -17,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let t = group.x + group.y * groups.x;
   if (t >= T) { return; }
   for (var d = lane; d < D; d += 64u) {
-    var sum = 0.0;
+    var sum = first(t * D + d);
     for (var k = 0u; k < K; k++) { sum += weights[t * K + k] * y[u32(row[t * K + k]) * D + d]; }
     tokens[t * D + d] = sum;
   }

@@ -22,9 +22,9 @@ export function gatherSizes(name: string, inputs: readonly Spec[]): MoveSizes {
   return { T, K, D, R };
 }
 
-/** Sizes from y: `[R, D]`, weights: `[T, K]`, row, slot. */
+/** Sizes from y: `[R, D]`, weights: `[T, K]`, row, slot; more inputs may follow. */
 export function combineSizes(name: string, inputs: readonly Spec[]): MoveSizes {
-  const [[R, D], [T, K]] = shapes(name, inputs, [2, 2, 2, 1]);
+  const [[R, D], [T, K]] = shapes(name, inputs.slice(0, 4), [2, 2, 2, 1]);
   return { T, K, D, R };
 }
 

@@ -1,7 +1,6 @@
 import { gridOf, type Limits, type WebGpuPlan } from "../../../engine/kernel.ts";
 import combine from "./combine.wgsl" with { type: "text" };
-import combineBackwardRows from "./combine_backward_rows.wgsl" with { type: "text" };
-import combineBackwardWeights from "./combine_backward_weights.wgsl" with { type: "text" };
+import combineBackward from "./combine_backward.wgsl" with { type: "text" };
 import gather from "./gather.wgsl" with { type: "text" };
 import gatherBackward from "./gather_backward.wgsl" with { type: "text" };
 import type { MoveSizes } from "./sizes.ts";
@@ -12,32 +11,43 @@ export function gatherWebGpu({ K, D, R }: MoveSizes, limits: Limits): WebGpuPlan
   return { launches: [{ source: gather, overrides, bindings: [0, 1, 3], groups: gridOf(R, limits) }] };
 }
 
-/** One workgroup a token of grad, row -> tokens. */
-export function gatherBackwardWebGpu({ T, K, D }: MoveSizes, limits: Limits): WebGpuPlan {
+/** One workgroup a token of grad, row -> tokens, and what the sum begins with. */
+export function gatherBackwardWebGpu({ T, K, D }: MoveSizes, before: boolean, limits: Limits): WebGpuPlan {
   const overrides = { T, K, D };
   return {
-    launches: [{ source: gatherBackward, overrides, bindings: [0, 1, 2], groups: gridOf(T, limits) }],
+    launches: [{
+      source: first(before, 3) + gatherBackward,
+      overrides,
+      bindings: before ? [0, 1, 3, 2] : [0, 1, 2],
+      groups: gridOf(T, limits),
+    }],
   };
 }
 
-/** One workgroup a token of y, weights, row -> tokens; input 3 is not bound. */
-export function combineWebGpu({ T, K, D }: MoveSizes, limits: Limits): WebGpuPlan {
+/** One workgroup a token of y, weights, row -> tokens, and what the sum begins with; input 3 is not bound. */
+export function combineWebGpu({ T, K, D }: MoveSizes, base: boolean, limits: Limits): WebGpuPlan {
   const overrides = { T, K, D };
-  return { launches: [{ source: combine, overrides, bindings: [0, 1, 2, 4], groups: gridOf(T, limits) }] };
-}
-
-/** One workgroup a row of grad, weights, slot -> rows. */
-export function combineBackwardRowsWebGpu({ K, D, R }: MoveSizes, limits: Limits): WebGpuPlan {
-  const overrides = { R, K, D };
-  const bindings = [0, 1, 2, 3];
-  return { launches: [{ source: combineBackwardRows, overrides, bindings, groups: gridOf(R, limits) }] };
-}
-
-/** One workgroup a pair of grad, y, row -> weights. */
-export function combineBackwardWeightsWebGpu({ T, K, D }: MoveSizes, limits: Limits): WebGpuPlan {
-  const overrides = { PAIRS: T * K, K, D };
-  const bindings = [0, 1, 2, 3];
   return {
-    launches: [{ source: combineBackwardWeights, overrides, bindings, groups: gridOf(T * K, limits) }],
+    launches: [{
+      source: first(base, 4) + combine,
+      overrides,
+      bindings: base ? [0, 1, 2, 5, 4] : [0, 1, 2, 4],
+      groups: gridOf(T, limits),
+    }],
   };
+}
+
+/** One workgroup a token, and one a row, of grad, y, weights, row, slot -> rows, weights. */
+export function combineBackwardWebGpu({ T, K, D, R }: MoveSizes, limits: Limits): WebGpuPlan {
+  const bindings = [0, 1, 2, 3, 4, 5, 6];
+  const overrides = { T, R, K, D };
+  return { launches: [{ source: combineBackward, overrides, bindings, groups: gridOf(T + R, limits) }] };
+}
+
+/** What a sum begins with: the tensor at `binding`, or zero. */
+function first(given: boolean, binding: number): string {
+  if (!given) return "fn first(at: u32) -> f32 { return 0.0; }\n";
+  return `@group(0) @binding(${binding}) var<storage, read> base: array<f32>;
+fn first(at: u32) -> f32 { return base[at]; }
+`;
 }

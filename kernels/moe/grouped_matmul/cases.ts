@@ -83,6 +83,13 @@ function grouped(size: Size, transposeWeight: boolean, forwardOnly = false): Ker
   };
 }
 
+/** The same product, added to something. */
+function addedTo(test: KernelCase<GroupedMatmulAttrs>, { n, k }: Size): KernelCase<GroupedMatmulAttrs> {
+  const [rows] = test.inputs[0].shape;
+  const addend = f32(rows, test.attrs.transposeWeight ? n : k);
+  return { ...test, name: `${test.name}, added to`, inputs: [...test.inputs, addend], forwardOnly: true };
+}
+
 function outer(size: Size): KernelCase {
   const [rows, experts] = [rowsOf(size), size.counts.length];
   return {
@@ -100,6 +107,8 @@ export const suites: readonly AnySuite[] = [
     cases: [
       ...SIZES.map((size) => grouped(size, true)),
       grouped(SIZES[1], false),
+      ...[SIZES[1], SIZES[2]].map((size) => addedTo(grouped(size, true), size)),
+      addedTo(grouped(FORWARD_SIZES[2], false), FORWARD_SIZES[2]),
       ...FORWARD_SIZES.flatMap((size) => [grouped(size, true, true), grouped(size, false, true)]),
       grouped(MANY_TILES, true, true),
     ],

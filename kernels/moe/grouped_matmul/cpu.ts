@@ -8,23 +8,32 @@ import {
 } from "../../../engine/device/cpu/wasm/mod.ts";
 import type { CpuCall, CpuPlan } from "../../../engine/kernel.ts";
 import { definePanels, grainOf, PACK_GRAIN, packedElements, smaller } from "../../matmul/cpu.ts";
-import { BLOCK_ROWS, BLOCK_SCRATCH, type BlockLayout, defineBlock } from "../../matmul/cpu_block.ts";
+import {
+  BLOCK_ROWS,
+  BLOCK_SCRATCH,
+  type BlockLayout,
+  defineBlock,
+  type Start,
+} from "../../matmul/cpu_block.ts";
 import { TILE_COLUMNS, TILE_ROWS } from "../../matmul/cpu_tile.ts";
 import { type GroupedMatmulAttrs, type GroupedSizes, groupedSizes } from "./sizes.ts";
 
 /** Packs the weights of the experts that have rows, then multiplies blocks of rows. */
 export function groupedMatmulCpu(inputs: readonly Spec[], attrs: GroupedMatmulAttrs): CpuPlan {
   const sizes = groupedSizes(inputs, attrs);
-  const [out, blocks, packed] = [5, 6, 7];
+  const out = inputs.length;
+  const [blocks, packed] = [out + 1, out + 2];
+  const addend = inputs.length > 5;
   const { rows: m, n, k, experts: batch } = sizes;
   return {
     gemm: {
       ...{ a: 0, b: 1, c: out, transA: false, transB: attrs.transposeWeight, m, n, k, batch },
+      ...(addend ? { addend: 5 } : {}),
       groups: { along: "m", counts: 2, offsets: 3 },
     },
     calls: [
       packCall(sizes, attrs.transposeWeight, [1, 2, packed]),
-      multiplyCall(sizes, attrs.tile, [0, packed, 2, 3, 4, out, blocks]),
+      multiplyCall(sizes, attrs.tile, [0, packed, 2, 3, 4, out, blocks, ...(addend ? [5] : [])]),
     ],
     scratch: [
       { spec: f32(BLOCK_SCRATCH), perLane: true },
@@ -62,19 +71,25 @@ function multiplyCall(sizes: GroupedSizes, tile: number, bindings: readonly numb
   const { rows, n, k } = sizes;
   const height = tile * Math.max(1, Math.floor(BLOCK_ROWS / tile));
   return {
-    key: `grouped_matmul ${rows} ${n} ${k} ${tile}`,
-    build: () => multiplyModule(sizes, tile, height),
+    key: `grouped_matmul ${rows} ${n} ${k} ${tile} ${bindings.length > 7}`,
+    build: () => multiplyModule(sizes, tile, height, bindings.length > 7 ? "addend" : "zero"),
     bindings,
     range: Math.ceil(rows / height),
     grain: grainOf(2 * height * n * k),
   };
 }
 
-function multiplyModule(sizes: GroupedSizes, tile: number, height: number): Uint8Array<ArrayBuffer> {
+function multiplyModule(
+  sizes: GroupedSizes,
+  tile: number,
+  height: number,
+  start: Start,
+): Uint8Array<ArrayBuffer> {
   const { rows, n, k } = sizes;
   return kernelModule((f) => {
-    const block = defineBlock(f, layoutFor(sizes));
-    const [x, packed, counts, offsets, tileExpert, out, blocks] = f.pointers(7);
+    const block = defineBlock(f, layoutFor(sizes, start));
+    const pointers = f.pointers(start === "addend" ? 8 : 7);
+    const [x, packed, counts, offsets, tileExpert, out, blocks, addend] = pointers;
     const scratch = f.localI32("scratch", i32.add(blocks, i32.mul(f.lane, 4 * BLOCK_SCRATCH)));
     const row = f.localI32("row"), valid = f.localI32("valid"), count = f.localI32("count");
     forRuns(f, tileExpert, { tiles: rows / tile, perItem: height / tile }, (expert, first, end) => {
@@ -86,17 +101,23 @@ function multiplyModule(sizes: GroupedSizes, tile: number, height: number): Uint
         const weight = i32.add(packed, i32.mul(expert, 4 * packedElements(n, k)));
         f.while(i32.lt_s(row, valid), () => {
           count.set(smaller(f, i32.sub(valid, row), BLOCK_ROWS));
-          const from = i32.add(x, i32.mul(row, 4 * k)), to = i32.add(out, i32.mul(row, 4 * n));
-          f.call(block, from, weight, to, 0, scratch, count, 0, Math.ceil(n / TILE_COLUMNS), k);
+          const from = i32.add(x, i32.mul(row, 4 * k));
+          const place = f.localI32("place", i32.mul(row, 4 * n));
+          const first = addend ? i32.add(addend, place) : 0;
+          const panels = Math.ceil(n / TILE_COLUMNS);
+          f.call(block, from, weight, i32.add(out, place), first, scratch, count, 0, panels, k);
           row.set(i32.add(row, count));
         });
       });
-      f.fill(i32.add(out, i32.mul(row, 4 * n)), 0, i32.mul(i32.sub(runEnd, row), 4 * n));
+      const rest = f.localI32("rest", i32.mul(row, 4 * n));
+      const bytes = i32.mul(i32.sub(runEnd, row), 4 * n);
+      if (addend) f.copy(i32.add(out, rest), i32.add(addend, rest), bytes);
+      else f.fill(i32.add(out, rest), 0, bytes);
     });
   });
 }
 
-function layoutFor({ n, k }: GroupedSizes): BlockLayout {
+function layoutFor({ n, k }: GroupedSizes, start: Start): BlockLayout {
   return {
     strideA: 4 * k,
     transA: false,
@@ -104,7 +125,7 @@ function layoutFor({ n, k }: GroupedSizes): BlockLayout {
     panelB: 4 * packedElements(TILE_COLUMNS, k),
     strideC: 4 * n,
     columns: n,
-    bias: false,
+    start,
     remainders: Array.from({ length: TILE_ROWS - 1 }, (_, i) => i + 1),
   };
 }

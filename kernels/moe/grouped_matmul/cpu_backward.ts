@@ -69,7 +69,7 @@ function multiplyModule({ rows, m, n }: GroupedOuterSizes): Uint8Array<ArrayBuff
       panelB: 4 * packedElements(TILE_COLUMNS, rows),
       strideC: 4 * n,
       columns: n,
-      bias: false,
+      start: "zero",
       remainders: [m % TILE_ROWS],
     });
     const [a, packed, counts, offsets, out, lanes] = f.pointers(6);

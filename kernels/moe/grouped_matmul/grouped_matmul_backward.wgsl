@@ -4,9 +4,11 @@
 //   offsets[e], counts[e] of them: a loop whose length the GPU finds out by itself.
 // Workgroup memory and barriers: as in matmul_register.wgsl; the length is the same for the whole workgroup.
 // An expert without rows walks none and stores zeros.
+// Where not all of C can be bound at once, a launch has EXPERTS experts from FIRST on.
 // Next: split the rows of a crowded expert, where one expert has most of them.
 override M: u32;
 override N: u32;
+override FIRST: u32;
 override EXPERTS: u32;
 
 @group(0) @binding(3) var<storage, read> counts: array<i32>;
@@ -22,8 +24,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   if (expert >= EXPERTS) { return; }
   let i = group / columns % rows * TILE_M;
   let j = group % columns * TILE_N;
-  let first = u32(offsets[expert]);
-  let last = first + u32(counts[expert]);
+  let first = u32(offsets[FIRST + expert]);
+  let last = first + u32(counts[FIRST + expert]);
   let x = Operand(0u, M, M, last);
   let y = Operand(0u, N, N, last);
   var sums = array<vec4f, SUMS>();

@@ -18,7 +18,8 @@ export type { GroupedMatmulAttrs } from "./sizes.ts";
 
 /**
  * The m-grouped kernel: x `f32[R, K]`, weight `f32[E, N, K]`, counts `i32[E]`, offsets `i32[E + 1]`, tileExpert
- * `i32[R / tile]` -> `f32[R, N]`; without `transposeWeight`, x `f32[R, N]` -> `f32[R, K]`.
+ * `i32[R / tile]` and, where there is one, an addend `f32[R, N]` -> `f32[R, N]`; without `transposeWeight`, x `f32[R, N]`
+ * -> `f32[R, K]`.
  */
 export const GROUPED_MATMUL: Kernel<GroupedMatmulAttrs> = {
   name: "grouped_matmul",
@@ -28,7 +29,8 @@ export const GROUPED_MATMUL: Kernel<GroupedMatmulAttrs> = {
   },
   cost(inputs, attrs) {
     const { rows, n, k } = groupedSizes(inputs, attrs);
-    return streamingCost(inputs, [f32(rows, n)], 2 * rows * n * k);
+    const flops = 2 * rows * n * k + (inputs.length > 5 ? rows * n : 0);
+    return streamingCost(inputs, [f32(rows, n)], flops);
   },
   reference: groupedMatmulReference,
   webgpu: groupedMatmulWebGpu,
@@ -57,11 +59,11 @@ function groupedMatmulVjp(context: VjpContext<GroupedMatmulAttrs>): (Tensor | nu
   const { inputs: [x, weight, counts, offsets, tileExpert], grads: [grad], needs } = context;
   if (!grad) return context.inputs.map(() => null);
   const { tile, transposeWeight } = context.attrs;
-  const dx = () =>
-    apply(GROUPED_MATMUL, [grad, weight, counts, offsets, tileExpert], {
-      tile,
-      transposeWeight: !transposeWeight,
-    })[0];
+  const dx = () => {
+    const earlier = context.before(0);
+    const given = [grad, weight, counts, offsets, tileExpert, ...(earlier ? [earlier] : [])];
+    return apply(GROUPED_MATMUL, given, { tile, transposeWeight: !transposeWeight })[0];
+  };
   const dWeight = () => {
     const [rows, columns] = transposeWeight ? [grad, x] : [x, grad];
     return apply(GROUPED_MATMUL_OUTER, [rows, columns, counts, offsets], {})[0];

@@ -1,16 +1,17 @@
 import type { View } from "../../../engine/kernel.ts";
 import { type GroupedMatmulAttrs, groupedOuterSizes, groupedSizes } from "./sizes.ts";
 
-/** Every row of a group times its expert's weight, in f64; padding rows become zeros. */
+/** Every row of a group times its expert's weight, in f64; padding rows become zeros. Then the addend, if there is one. */
 export function groupedMatmulReference(
   inputs: readonly View[],
   [out]: readonly View[],
   attrs: GroupedMatmulAttrs,
 ): void {
-  const [x, weight, counts, offsets, tileExpert] = inputs.map((view) => view.data);
+  const [x, weight, counts, offsets, tileExpert, addend] = inputs.map((view) => view.data);
   const { rows, n, k } = groupedSizes(inputs.map((view) => view.spec), attrs);
   const [stepN, stepK] = attrs.transposeWeight ? [k, 1] : [1, n];
-  out.data.fill(0);
+  if (addend) out.data.set(addend);
+  else out.data.fill(0);
   for (let row = 0; row < rows; row++) {
     const expert = tileExpert[Math.floor(row / attrs.tile)];
     if (expert < 0 || row >= offsets[expert] + counts[expert]) continue;
@@ -18,7 +19,7 @@ export function groupedMatmulReference(
       let sum = 0;
       const base = expert * n * k + j * stepN;
       for (let l = 0; l < k; l++) sum += x[row * k + l] * weight[base + l * stepK];
-      out.data[row * n + j] = sum;
+      out.data[row * n + j] += sum;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { ShapeError } from "../../../engine/core/errors.ts";
+import { sameShape } from "../../../engine/core/shape.ts";
 import { expectDTypes, f32, formatSpec, type Spec } from "../../../engine/core/spec.ts";
 
 /** Attributes of `grouped_matmul`. */
@@ -18,14 +19,16 @@ export interface GroupedSizes {
 }
 
 /**
- * Sizes of x `f32[R, K]`, weight `f32[E, N, K]`, counts `i32[E]`, offsets `i32[E + 1]`, tileExpert `i32[R / tile]`.
+ * Sizes of x `f32[R, K]`, weight `f32[E, N, K]`, counts `i32[E]`, offsets `i32[E + 1]`, tileExpert `i32[R / tile]` and,
+ * where there is one, an addend `f32[R, N]`.
  *
  * @throws {DTypeError} when an input has another element type
  * @throws {ShapeError} when the sizes do not fit
  */
 export function groupedSizes(inputs: readonly Spec[], attrs: GroupedMatmulAttrs): GroupedSizes {
-  expectDTypes("grouped_matmul", inputs, ["f32", "f32", "i32", "i32", "i32"]);
-  const [x, weight, counts, offsets, tileExpert] = inputs;
+  const types = ["f32", "f32", "i32", "i32", "i32"] as const;
+  expectDTypes("grouped_matmul", inputs, inputs.length > 5 ? [...types, "f32"] : types);
+  const [x, weight, counts, offsets, tileExpert, addend] = inputs;
   const at = `Cannot grouped_matmul ${formatSpec(x)} by ${formatSpec(weight)}`;
   if (x.shape.length !== 2 || weight.shape.length !== 3) {
     throw new ShapeError(`${at}: f32[R, K] and f32[E, N, K] wanted`);
@@ -42,6 +45,9 @@ export function groupedSizes(inputs: readonly Spec[], attrs: GroupedMatmulAttrs)
     throw new ShapeError(
       `${at}: i32[${rows} / tile] wanted for a tile of ${tile}, got ${formatSpec(tileExpert)}`,
     );
+  }
+  if (addend && !sameShape(addend.shape, [rows, n])) {
+    throw new ShapeError(`${at}: an addend of shape [${rows}, ${n}] wanted, got ${formatSpec(addend)}`);
   }
   return { rows, n, k, experts };
 }

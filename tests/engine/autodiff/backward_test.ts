@@ -2,6 +2,7 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../../../engine/core/errors.ts";
 import { add, exp, mul, sigmoid } from "../../../kernels/elementwise/mod.ts";
 import { valueAndGradients } from "../../../kernels/grad.ts";
+import { linear } from "../../../kernels/matmul/mod.ts";
 import { mean, sum } from "../../../kernels/reduce/mod.ts";
 import { reshape } from "../../../kernels/reshape/mod.ts";
 import { deviceTest } from "../../devices.ts";
@@ -31,6 +32,27 @@ deviceTest(
     const [dx, db] = await Promise.all(gradients.map((gradient) => gradient!.read()));
     [1, 1, 2, 1, 1, 2].forEach((want, i) => assertAlmostEquals(dx[i], want / 6, 1e-6));
     [5, 7, 9].forEach((want, i) => assertAlmostEquals(db[i], want / 6, 1e-6));
+  },
+);
+
+deviceTest(
+  ["reference"],
+  "`valueAndGradients()` adds nothing twice when rules take earlier gradients into their own",
+  async (device) => {
+    using _scope = device.scope();
+    const x = device.tensor([1, 2], Float32Array.of(1, 2));
+    const weights = [[1, 2], [3, 4], [5, 6]].map((row) => device.tensor([1, 2], Float32Array.from(row)));
+    const kernels: string[] = [];
+    device.afterKernel = (_outputs, kernel) => kernels.push(kernel);
+    const { gradients } = valueAndGradients([x, ...weights], () => {
+      const [a, b, c] = weights.map((weight) => linear(x, weight)); // f32[1, 1]
+      return sum(add(add(a, b), mul(c, c)));
+    });
+    device.afterKernel = undefined;
+    assertEquals(kernels.filter((kernel) => kernel === "add").length, 3);
+    // c = 17, and its square brings 2 c.
+    assertEquals(await gradients[0]!.read(), Float32Array.of(1 + 3 + 34 * 5, 2 + 4 + 34 * 6));
+    assertEquals(await gradients[3]!.read(), Float32Array.of(34, 68));
   },
 );
 

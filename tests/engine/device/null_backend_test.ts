@@ -3,7 +3,7 @@ import { DeviceError } from "../../../engine/core/errors.ts";
 import { f32 } from "../../../engine/core/spec.ts";
 import { CpuBackend } from "../../../engine/device/cpu/cpu_backend.ts";
 import { Device } from "../../../engine/device/device.ts";
-import { NullBackend } from "../../../engine/device/null_backend.ts";
+import { DEFAULT_LIMITS, NullBackend } from "../../../engine/device/null_backend.ts";
 import type { Backend } from "../../../engine/device/backend.ts";
 import { matmul } from "../../../kernels/matmul/mod.ts";
 import { softmax } from "../../../kernels/softmax/mod.ts";
@@ -50,4 +50,21 @@ Deno.test("`NullBackend` refuses to run and to read", async () => {
   const message = assertThrows(() => softmax(x), DeviceError).message;
   assertEquals(message, "Cannot run kernels on the plan for cpu, without memory");
   await assertRejects(() => x.read(), DeviceError, "Cannot read from the plan for cpu, without memory");
+});
+
+Deno.test("`NullBackend` notes the operands that cannot be bound in one piece, the largest first", async () => {
+  const limits = { ...DEFAULT_LIMITS, maxStorageBufferBindingSize: 100 * 100 * 4 };
+  const backend = new NullBackend({ limits });
+  using device = new Device(backend);
+  const [a, b] = [device.persistent(f32(100, 100)), device.persistent(f32(100, 101))];
+  using _program = await device.record("products", () => {
+    const wide = device.within("layer", () => matmul(a, b));
+    device.within("other", () => matmul(a, b));
+    return { square: matmul(a, a), wide, tall: softmax(device.persistent(f32(200, 100))) };
+  });
+  assertEquals(backend.oversized, [
+    { kernel: "softmax", path: "", spec: f32(200, 100) },
+    { kernel: "matmul", path: "layer", spec: f32(100, 101) },
+  ]);
+  assertEquals(backend.largestOperand, 40_000);
 });

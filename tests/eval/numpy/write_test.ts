@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CheckpointError } from "../../../engine/core/errors.ts";
-import { encodeNpy, type NumpyArray, NumpyFile, writeNpz } from "../../../eval/numpy/mod.ts";
+import { encodeNpy, type NumpyArray, NumpyFile, writeLargeNpz, writeNpz } from "../../../eval/numpy/mod.ts";
 import { withFolder } from "./folder.ts";
 
 const ARRAYS: readonly [string, NumpyArray][] = [
@@ -50,3 +50,21 @@ Deno.test("`encodeNpy()` aligns the elements at 64 bytes", () => {
     "2 elements wanted",
   );
 });
+
+Deno.test("`writeLargeNpz()` writes an array from pieces, of which `rows()` reads any range", () =>
+  withFolder(async (folder) => {
+    const data = Uint8Array.from({ length: 60 }, (_, i) => i);
+    const path = `${folder}/large.npz`;
+    await writeLargeNpz(path, "arr_0", {
+      descr: "|u1",
+      shape: [10, 2, 3],
+      *pieces() {
+        for (let i = 0; i < 60; i += 7) yield data.subarray(i, i + 7);
+      },
+    });
+    using file = await NumpyFile.open(path);
+    assertEquals(file.read("arr_0"), { shape: [10, 2, 3], data });
+    assertEquals(file.rows("arr_0", 3, 5), { shape: [2, 2, 3], data: data.slice(18, 30) });
+    assertEquals(file.rows("arr_0", 10, 10).shape, [0, 2, 3]);
+    assertThrows(() => file.rows("arr_0", 8, 11), RangeError, "it has 10");
+  }));

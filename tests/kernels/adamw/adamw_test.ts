@@ -5,7 +5,15 @@ import { f32, i32, u32 } from "../../../engine/core/spec.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import type { Kernel } from "../../../engine/kernel.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
-import { ADAMW, adamw, ADAMW_EMA, type AdamwSettings, emaUpdate } from "../../../kernels/adamw/mod.ts";
+import {
+  ADAMW,
+  adamw,
+  ADAMW_ADVANCE,
+  ADAMW_EMA,
+  type AdamwAttrs,
+  type AdamwSettings,
+  emaUpdate,
+} from "../../../kernels/adamw/mod.ts";
 import { clipGate, globalNorm } from "../../../kernels/global_norm/mod.ts";
 import { deviceTest } from "../../devices.ts";
 import { type Fixture, fixtureNames, readFixture } from "../moe/fixture.ts";
@@ -187,26 +195,23 @@ for (const [kernel, ema] of [[ADAMW, false], [ADAMW_EMA, true]] as const) {
     ["webgpu"],
     `\`${kernel.name}\` works when the grid needs a second dimension`,
     async (device, oracle) => {
-      const narrow: Kernel<AdamwSettings> = {
+      const narrow: Kernel<AdamwAttrs> = {
         ...kernel,
         webgpu: (inputs, attrs, limits) =>
           kernel.webgpu(inputs, attrs, { ...limits, maxComputeWorkgroupsPerDimension: 3 }),
       };
       const load = (on: Device) => {
-        const { param, m, v, ema: average, steps, correction } = stateOf(
-          on,
-          [5, 500],
-          new Philox(64, 1).normals(2500),
-        );
-        const { hyper, gate } = control(on, 1);
-        const active = on.tensor([1], new Int32Array([1]));
+        const { param, m, v, ema: average } = stateOf(on, [5, 500], new Philox(64, 1).normals(2500));
         const grad = on.tensor([5, 500], new Philox(64, 2).normals(2500));
-        return [param, m, v, steps, correction, grad, hyper, gate, active, ...(ema ? [average] : [])];
+        const coefficients = on.tensor([1, 4], Float32Array.of(0.001, 0.1, 30, 1));
+        const slots = on.tensor([25], new Int32Array(25));
+        return [param, m, v, grad, coefficients, slots, ...(ema ? [average] : [])];
       };
       using _scope = device.scope();
+      const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, emaDecay: 0.99, line: 100 };
       const [got, want] = [load(device), load(oracle)];
-      device.execute(narrow, got, SETTINGS);
-      oracle.execute(kernel, want, SETTINGS);
+      device.execute(narrow, got, attrs);
+      oracle.execute(kernel, want, attrs);
       for (const [i, tensor] of want.entries()) {
         assert(relativeError(await got[i].read(), await tensor.read()) <= 2e-6, `input ${i}`);
       }
@@ -214,13 +219,22 @@ for (const [kernel, ema] of [[ADAMW, false], [ADAMW_EMA, true]] as const) {
   );
 }
 
-Deno.test("`adamw()` names what is wrong when shapes do not fit", () => {
-  const infer = (groups: number, param: number[], grad = param) => {
+Deno.test("`adamw()` and `adamwAdvance()` name what is wrong when shapes do not fit", () => {
+  const infer = (line: number, lines: number, param: number[], grad = param) => {
     const like = f32(...param);
-    const sized = [u32(groups), f32(groups, 2), f32(...grad), f32(1), f32(1), i32(groups)];
-    return ADAMW.infer([like, like, like, ...sized], SETTINGS);
+    const attrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, line };
+    return ADAMW.infer([like, like, like, f32(...grad), f32(3, 4), i32(lines)], attrs);
   };
-  assertEquals(infer(3, [3, 4]), []);
-  assertThrows(() => infer(2, [3, 4]), ShapeError, "steps must be u32[1], or u32[G]");
-  assertThrows(() => infer(1, [3, 4], [4, 3]), ShapeError, "must have the parameter's shape [3, 4]");
+  assertEquals(infer(4, 3, [3, 4]), []);
+  assertThrows(() => infer(5, 3, [3, 4]), ShapeError, "lines of 5 elements must fill the parameter");
+  assertThrows(() => infer(4, 2, [3, 4]), ShapeError, "slots must be i32[3] for lines of 4 elements");
+  assertThrows(() => infer(12, 1, [3, 4], [4, 3]), ShapeError, "must have the parameter's shape [3, 4]");
+  const advance = (correction: number, source: number) =>
+    ADAMW_ADVANCE.infer(
+      [u32(5), f32(correction, 2), f32(1), f32(1), i32(2), i32(source), f32(5)],
+      { beta1: 0.9, beta2: 0.999 },
+    );
+  assertEquals(advance(5, 5), [f32(5, 4)]);
+  assertThrows(() => advance(4, 5), ShapeError, "correction must be f32[5, 2]");
+  assertThrows(() => advance(5, 1), ShapeError, "source and decay must be i32[5] and f32[5]");
 });

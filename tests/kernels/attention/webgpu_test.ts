@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { f32 } from "../../../engine/core/spec.ts";
 import type { Kernel, Limits } from "../../../engine/kernel.ts";
 import { ATTENTION, ATTENTION_BACKWARD } from "../../../kernels/attention/mod.ts";
 import type { AttentionAttrs } from "../../../kernels/attention/geometry.ts";
 import { suites } from "../../../kernels/attention/cases.ts";
-import { attentionNaiveWebGpu } from "../../../kernels/attention/webgpu.ts";
+import { attentionNaiveWebGpu } from "../../../kernels/attention/webgpu_scalar.ts";
 import { deviceTest } from "../../devices.ts";
 import { compareRuns, runCase } from "../conformance.ts";
 
@@ -54,6 +55,32 @@ const LIMITS: Limits = {
   maxStorageBufferBindingSize: 134217728,
   maxStorageBuffersPerShaderStage: 8,
 };
+
+Deno.test("attention moves vectors where heads are whole vectors and partners an even distance apart", () => {
+  const movesVectors = (headDim: number, block: number) => {
+    const inputs = [f32(1, 64, 3, 1, headDim), ...(block > 0 ? [f32(2, 64, headDim)] : [])];
+    const attrs = { packed: true, block, sinks: false, causal: false, window: 0 };
+    return ATTENTION.webgpu(inputs, attrs, LIMITS).launches[0].source.includes("q: array<vec4f>");
+  };
+  for (const [headDim, block] of [[4, 0], [32, 16], [64, 2], [72, 36], [256, 4]]) {
+    assert(movesVectors(headDim, block), `${headDim}, ${block}`);
+  }
+  for (const [headDim, block] of [[6, 0], [12, 6], [260, 0]]) {
+    assert(!movesVectors(headDim, block), `${headDim}, ${block}`);
+  }
+});
+
+Deno.test("attention fits 16 KiB of workgroup memory at every head size", () => {
+  const attrs = { packed: true, block: 0, sinks: false, causal: false, window: 0 };
+  for (const limits of [LIMITS, { ...LIMITS, software: true }]) {
+    for (let headDim = 4; headDim <= 256; headDim += 4) {
+      const [{ source }] = ATTENTION.webgpu([f32(1, 64, 3, 1, headDim)], attrs, limits).launches;
+      const of = (name: string) => Number(source.match(new RegExp(`const ${name} = (\\d+);`))![1]);
+      // The rest are the shares of the 8 lanes of each row.
+      assert(16 * (of("LEFT_SIZE") + of("RIGHT_SIZE") + 8 * 2 * of("ROWS")) <= 16384, String(headDim));
+    }
+  }
+});
 
 Deno.test("attention binds at most 8 storage buffers a launch", () => {
   for (const { kernel, cases } of suites) {

@@ -5,8 +5,7 @@ import { f32, i32 } from "../../../engine/core/spec.ts";
 import type { Kernel } from "../../../engine/kernel.ts";
 import {
   COMBINE,
-  COMBINE_BACKWARD_ROWS,
-  COMBINE_BACKWARD_WEIGHTS,
+  COMBINE_BACKWARD,
   GATHER,
   gather,
   GATHER_BACKWARD,
@@ -33,7 +32,7 @@ deviceTest(
   },
 );
 
-for (const kernel of [GATHER, GATHER_BACKWARD, COMBINE, COMBINE_BACKWARD_ROWS, COMBINE_BACKWARD_WEIGHTS]) {
+for (const kernel of [GATHER, GATHER_BACKWARD, COMBINE, COMBINE_BACKWARD]) {
   deviceTest(
     ["webgpu"],
     `\`${kernel.name}\` works when the grid needs a second dimension`,

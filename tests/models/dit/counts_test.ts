@@ -10,6 +10,7 @@ import { createModel, forwardFlops, type ModelConfig } from "../../../models/cre
 import { DIFFMOE_NANO } from "../../../models/diffmoe/presets.ts";
 import { DIT_NANO } from "../../../models/dit/presets.ts";
 import { presetNamed } from "../../../models/presets.ts";
+import { productFlops } from "../product_flops.ts";
 
 const BATCH = 3;
 const gated = { use_swiglu: true, learn_sigma: false, mlp_ratio: 2.5, depth: 3 };
@@ -50,15 +51,8 @@ for (const [name, config] of Object.entries(CONFIGS)) {
   Deno.test(`\`forwardFlops()\` agrees with the kernels' own cost when the model is ${name}`, async () => {
     using device = new Device(new NullBackend());
     using program = await recordTraining(device, config);
-    const flopsOf = (kernel: string) =>
-      program.calls.filter((call) => call.kernel.name === kernel)
-        .map(({ kernel, inputs, attrs }) => {
-          const specs = inputs.map(({ spec }) => spec);
-          return { flops: kernel.cost(specs, attrs).flops, rows: specs[0].shape[0] };
-        });
-    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
     const flops = forwardFlops(config);
-    assertEquals(sum(flopsOf("matmul").map((call) => call.flops)), BATCH * flops.linear);
+    assertEquals(productFlops(program.calls, "linear"), BATCH * flops.linear);
     // Experts compute padded tiles; what is counted is one row for each token and expert that took it.
     const { model, moe } = config as typeof TCDIT_NANO;
     const tokens = (model.input_size / model.patch_size) ** 2;
@@ -68,9 +62,14 @@ for (const [name, config] of Object.entries(CONFIGS)) {
       : config.family === "dit"
       ? 0
       : BATCH * tokens * moe.capacity;
-    const experts = sum(flopsOf("grouped_matmul").map((call) => call.flops / call.rows * rows));
+    const experts = productFlops(program.calls, "experts", (padded) => rows / padded);
     assertEquals(Math.round(experts), BATCH * flops.experts);
-    const attention = sum(flopsOf("attention").map((call) => call.flops)) / (BATCH * flops.attention);
+    const attending = program.calls.filter(({ kernel }) => kernel.name === "attention")
+      .reduce(
+        (sum, { kernel, inputs, attrs }) => sum + kernel.cost(inputs.map(({ spec }) => spec), attrs).flops,
+        0,
+      );
+    const attention = attending / (BATCH * flops.attention);
     assert(attention > 1 && attention < 1.2, `attention costs ${attention} times its products`);
     assertEquals(flops.total, flops.linear + flops.experts + flops.attention);
   });

@@ -8,6 +8,7 @@ import { forwardFlops } from "../../../models/dsmoe/counts.ts";
 import { Dsmoe } from "../../../models/dsmoe/dsmoe.ts";
 import { DSMOE_NANO } from "../../../models/dsmoe/presets.ts";
 import { PRESETS } from "../../../models/presets.ts";
+import { productFlops } from "../product_flops.ts";
 import { PARITY_FOLDER, parityAvailable } from "../../devices.ts";
 
 Deno.test({
@@ -58,23 +59,22 @@ for (const [name, config] of Object.entries(VARIANTS)) {
       device.persistent(s)
     );
     using program = await device.record("forward", () => ({ out: model.forward(x, t, y).out }));
-    const recorded = (kernel: string, fraction: (rows: number) => number = () => 1) =>
-      program.calls.filter((call) => call.kernel.name === kernel).reduce((sum, { kernel, inputs, attrs }) => {
-        const specs = inputs.map(({ spec }) => spec);
-        return sum + kernel.cost(specs, attrs).flops * fraction(specs[0].shape[0]);
-      }, 0);
     const flops = forwardFlops(config);
-    assertEquals(recorded("matmul"), BATCH * flops.linear);
+    assertEquals(productFlops(program.calls, "linear"), BATCH * flops.linear);
     // Experts compute padded tiles; without the padding they have one row for each token and choice.
     const rows = BATCH * (size / config.model.patch_size) ** 2 * config.moe.num_experts_per_tok;
-    assertEquals(Math.round(recorded("grouped_matmul", (padded) => rows / padded)), BATCH * flops.experts);
+    const experts = productFlops(program.calls, "experts", (padded) => rows / padded);
+    assertEquals(Math.round(experts), BATCH * flops.experts);
     // The kernel counts the softmax and the rotation too, a few operations beside 4 * head size.
-    const attention = recorded("attention") / (BATCH * flops.attention);
+    const attending = program.calls.filter(({ kernel }) => kernel.name === "attention")
+      .reduce(
+        (sum, { kernel, inputs, attrs }) => sum + kernel.cost(inputs.map(({ spec }) => spec), attrs).flops,
+        0,
+      );
+    const attention = attending / (BATCH * flops.attention);
     assert(attention > 1 && attention < 1.2, `attention costs ${attention} times its products`);
-    const products = ["matmul", "grouped_matmul", "attention"].reduce(
-      (sum, kernel) => sum + recorded(kernel),
-      0,
-    );
+    const products = productFlops(program.calls, "linear") + productFlops(program.calls, "experts") +
+      attending;
     const rest = (program.cost().flops - products) / (BATCH * flops.total);
     assert(rest > 0 && rest < 0.05, `other kernels cost ${rest} times the products`);
   });

@@ -5,6 +5,7 @@ import { BlasProduct } from "../../../../engine/device/cpu/blas_product.ts";
 import { CpuMemory } from "../../../../engine/device/cpu/memory.ts";
 import { openDevice } from "../../../../engine/device/open.ts";
 import type { AnyKernel, Gemm } from "../../../../engine/kernel.ts";
+import { suites as gatedSuites } from "../../../../kernels/gated_matmul/cases.ts";
 import { suites as matmulSuites } from "../../../../kernels/matmul/cases.ts";
 import { suites as groupedSuites } from "../../../../kernels/moe/grouped_matmul/cases.ts";
 import { inputValues } from "../../../../bench/suites.ts";
@@ -31,7 +32,8 @@ function runPieces(
   );
   const length = byteLength(specs[gemm.c]) / 4;
   const args = memory.allocate(4 * 6);
-  const { a, b, c, bias = c, groups: { counts, offsets } = { counts: c, offsets: c } } = gemm;
+  const { a, b, c, addend = c, bias = addend, groups: { counts, offsets } = { counts: c, offsets: c } } =
+    gemm;
   memory.words(args, 6).set([a, b, c, bias, counts, offsets].map((slot) => addresses[slot]));
   const output = new Float32Array(memory.memory.buffer, addresses[c], length + GUARD);
   output.fill(NaN, 0, length).fill(SENTINEL, length);
@@ -41,7 +43,9 @@ function runPieces(
   return output.slice(0, length);
 }
 
-for (const { kernel, cases } of [...matmulSuites, ...groupedSuites] as { kernel: AnyKernel; cases: [] }[]) {
+const suites = [...matmulSuites, ...groupedSuites, ...gatedSuites] as { kernel: AnyKernel; cases: [] }[];
+
+for (const { kernel, cases } of suites) {
   blasTest(`\`BlasProduct\` does "${kernel.name}" in any number of pieces`, async () => {
     using oracle = await openDevice("reference");
     const blas = openBlas();
@@ -61,12 +65,16 @@ async function checkCase(
 ): Promise<void> {
   const want = await runCase(oracle, kernel, { ...test, forwardOnly: true });
   const specs = [...test.inputs, ...kernel.infer(test.inputs, test.attrs)];
-  const { gemm } = kernel.cpu!(test.inputs, test.attrs);
-  assert(gemm, `${test.name}: no product`);
-  for (const pieces of [1, 2, 3, 7]) {
-    const outputs = [runPieces(blas, gemm, specs, inputValues(test), pieces)];
-    const run = { outputs: outputs as Float32Array<ArrayBuffer>[], mutated: [], gradients: new Map() };
-    const lines = compareRuns(run, want, toleranceOf("cpu", kernel, test));
-    assertEquals(lines.map((line) => `${test.name} in ${pieces} pieces: ${line}`), []);
+  const plan = kernel.cpu!(test.inputs, test.attrs);
+  const products = (plan.steps ?? [plan]).flatMap(({ gemm }) => gemm ?? []);
+  assert(products.length > 0, `${test.name}: no product`);
+  for (const gemm of products) {
+    for (const pieces of [1, 2, 3, 7]) {
+      const outputs = [runPieces(blas, gemm, specs, inputValues(test), pieces)];
+      const run = { outputs: outputs as Float32Array<ArrayBuffer>[], mutated: [], gradients: new Map() };
+      const own = { ...want, outputs: [want.outputs[gemm.c - test.inputs.length]] };
+      const lines = compareRuns(run, own, toleranceOf("cpu", kernel, test));
+      assertEquals(lines.map((line) => `${test.name} in ${pieces} pieces: ${line}`), []);
+    }
   }
 }

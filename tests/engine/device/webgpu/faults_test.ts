@@ -12,7 +12,7 @@ import { f32 } from "../../../../engine/core/spec.ts";
 import { Device } from "../../../../engine/device/device.ts";
 import type { WebGpuOptions } from "../../../../engine/device/webgpu/adapter.ts";
 import { WebGpuBackend } from "../../../../engine/device/webgpu/backend.ts";
-import { LAYERNORM } from "../../../../kernels/layernorm/mod.ts";
+import { GROUPED_MATMUL } from "../../../../kernels/moe/grouped_matmul/mod.ts";
 import { checkpointInfo } from "../../../../train/checkpoint.ts";
 import type { TrainConfig } from "../../../../train/config.ts";
 import type { TrainOptions } from "../../../../train/run.ts";
@@ -89,7 +89,9 @@ faultTest(
 );
 
 faultTest("a shader that does not compile stops the run before its first step", async (out, config) => {
-  const kernel = LAYERNORM as { -readonly [K in keyof typeof LAYERNORM]: (typeof LAYERNORM)[K] };
+  const kernel = GROUPED_MATMUL as {
+    -readonly [K in keyof typeof GROUPED_MATMUL]: (typeof GROUPED_MATMUL)[K];
+  };
   const whole = kernel.webgpu;
   const broken: typeof whole = (inputs, attrs, limits) => {
     const plan = whole(inputs, attrs, limits);
@@ -98,11 +100,12 @@ faultTest("a shader that does not compile stops the run before its first step", 
       ...plan,
       launches: [{
         ...launch,
-        source: launch.source.replace("= moments_of(start, lane)", "= no_such(start)"),
+        source: launch.source.replace("= u32(max(expert, 0))", "= no_such(expert)"),
       }],
     };
   };
-  const wanted = /^Cannot compile kernel "layernorm" in "blocks\.0": .*no_such.* \(entry point main, .*\)$/;
+  const wanted =
+    /^Cannot compile kernel "grouped_matmul" in "blocks\.1\.mlp": .*no_such.* \(entry point main, .*\)$/;
   await assertStops(out, config, wanted, async () => {
     using device = await openOwn();
     kernel.webgpu = broken;
@@ -115,11 +118,11 @@ faultTest("a shader that does not compile stops the run before its first step", 
 });
 
 faultTest(
-  "a binding limit of 1 MiB stops a run that needs more, and names kernel and tensor",
+  "a binding limit of 1 MiB stops a run that needs more, and names kernel, tensor and the batch that fits",
   async (out, config) => {
     const wide = { ...config, train: { ...config.train, batch_size: 1100 } };
     const wanted =
-      /^Cannot launch kernel "\w+"(?: in "\S+")?: one binding holds at most 1048576 bytes on this adapter \(maxStorageBufferBindingSize\), got f32\[\S+(?:, \d+)*\] of \d+ bytes$/;
+      /^Cannot train on this adapter: with batch 1100 \w+ in "\S+" takes f32\[\d+(?:, \d+)*\] of \d+ bytes in one piece, and one binding holds at most 1048576 \(maxStorageBufferBindingSize\); --batch \d+ fits, and --optim\.accumulation keeps the update as large$/;
     await assertStops(out, config, wanted, async () => {
       using device = await openOwn({ limits: { maxStorageBufferBindingSize: MEBIBYTE } });
       await runTiny(device, wide, out, { resume: true });
@@ -127,11 +130,11 @@ faultTest(
   },
 );
 
-faultTest("a parameter over the binding limit is named before the run", async (out, config) => {
+faultTest("a limit under which no batch fits is named before the run", async (out, config) => {
   using device = await openOwn({ limits: { maxStorageBufferBindingSize: 256 } });
   const { message } = await assertRejects(() => runTiny(device, config, out), DeviceError);
   const wanted =
-    /^Cannot allocate a storage buffer of \d+ bytes in "[\w.]+": the adapter's maxStorageBufferBindingSize is 256$/;
+    /^Cannot train on this adapter: with batch 4 .+ one binding holds at most 256 \(maxStorageBufferBindingSize\); no batch fits, a smaller model or another adapter is wanted$/;
   assert(wanted.test(message), message);
 });
 

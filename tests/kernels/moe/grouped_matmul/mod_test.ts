@@ -2,6 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ShapeError } from "../../../../engine/core/errors.ts";
 import { Philox } from "../../../../engine/core/random.ts";
 import { f32, i32 } from "../../../../engine/core/spec.ts";
+import { DEFAULT_LIMITS } from "../../../../engine/device/null_backend.ts";
+import type { Kernel } from "../../../../engine/kernel.ts";
+import type { Tensor } from "../../../../engine/tensor.ts";
 import { valueAndGradients } from "../../../../kernels/grad.ts";
 import { sum } from "../../../../kernels/reduce/mod.ts";
 import {
@@ -86,4 +89,54 @@ Deno.test("`groupedMatmul()` refuses a plan of other sizes", () => {
 Deno.test("`GROUPED_MATMUL_OUTER` costs 2 R M N operations", () => {
   const cost = GROUPED_MATMUL_OUTER.cost([f32(16, 3), f32(16, 5), i32(2), i32(3)], {});
   assertEquals(cost, { flops: 2 * 16 * 3 * 5, bytesRead: 4 * (48 + 80 + 5), bytesWritten: 4 * 2 * 15 });
+});
+
+/** The kernel as on an adapter that binds no more than `most` bytes at once. */
+function limitedTo<A>(kernel: Kernel<A>, most: number): Kernel<A> {
+  return {
+    ...kernel,
+    webgpu: (inputs, attrs, limits) =>
+      kernel.webgpu(inputs, attrs, { ...limits, maxStorageBufferBindingSize: most }),
+  };
+}
+
+deviceTest(
+  ["webgpu"],
+  "grouped products give the same bits when the experts are bound a few at a time",
+  async (device) => {
+    using _scope = device.scope();
+    const [E, n, k, tile] = [3, 24, 32, 8];
+    const indices = Int32Array.from({ length: 61 }, (_, i) => [2, 0, 2, 2, 2][i % 5]);
+    const plan = dispatch(device.tensor([indices.length, 1], indices), E, tile);
+    const normals = (stream: number, ...shape: number[]) =>
+      device.tensor(shape, new Philox(4, stream).normals(shape.reduce((size, extent) => size * extent)));
+    const { counts, offsets, tileExpert } = plan;
+    const [x, weight, y] = [normals(1, plan.rows, k), normals(2, E, n, k), normals(3, plan.rows, n)];
+    const forward = [x, weight, counts, offsets, tileExpert];
+    const back = [y, weight, counts, offsets, tileExpert];
+    const products = (most: number) => [
+      ...device.execute(limitedTo(GROUPED_MATMUL, most), forward, { tile, transposeWeight: true }),
+      ...device.execute(limitedTo(GROUPED_MATMUL, most), back, { tile, transposeWeight: false }),
+      ...device.execute(limitedTo(GROUPED_MATMUL_OUTER, most), [y, x, counts, offsets], {}),
+    ];
+    const read = (tensors: readonly Tensor[]) => Promise.all(tensors.map((tensor) => tensor.read()));
+    const whole = await read(products(2 ** 27));
+    const expert = 4 * n * k;
+    assertEquals(await read(products(2 * expert + 100)), whole);
+  },
+);
+
+Deno.test("grouped products take a launch for each range of experts that can be bound", () => {
+  const inputs = [f32(40, 32), f32(5, 24, 32), i32(5), i32(6), i32(5)];
+  const expert = 4 * 24 * 32;
+  const launches = (most: number) =>
+    limitedTo(GROUPED_MATMUL, most).webgpu(inputs, { tile: 8, transposeWeight: true }, DEFAULT_LIMITS)
+      .launches;
+  assertEquals([5 * expert, 5 * expert - 1, 2 * expert, expert].map((most) => launches(most).length), [
+    1,
+    2,
+    3,
+    5,
+  ]);
+  assertEquals(launches(2 * expert)[2].bindings[1], { slot: 1, offset: 4 * expert, size: expert });
 });

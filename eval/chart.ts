@@ -1,4 +1,4 @@
-import { FONT_FAMILY, svgToPng } from "../eval/mod.ts";
+import { FONT_FAMILY, svgToPng } from "./svg.ts";
 
 /** Size of a picture in pixels. */
 export interface ChartSize {
