@@ -16,7 +16,7 @@ import { benchEngine, benchGpu } from "./engine_command.ts";
 import { GPU_GROUPS, type Group, GROUPS } from "./groups.ts";
 import { timeWorkload, type Timing } from "./measure.ts";
 import { fractionOfRoofline, measureRoofline, type Roofline } from "./roofline.ts";
-import { type AnyCase, findSuites, type FoundSuite, inputValues, narrow } from "./suites.ts";
+import { type AnyCase, findSuites, type FoundSuite, inputValues, isHalf, narrow } from "./suites.ts";
 
 const namesOf = (groups: readonly Group[]): string => groups.map(({ name }) => name).join(", ");
 
@@ -173,6 +173,7 @@ export async function benchDevice(
   const results: BenchResult[] = [];
   for (const { kernel, cases } of suites) {
     for (const test of cases) {
+      if (!device.backend.halfPrecision && isHalf(kernel, test)) continue;
       const workload = { kernel, inputs: test.inputs, values: inputValues(test), attrs: test.attrs };
       const timing = await timeWorkload(device, workload, BUDGET_MILLISECONDS, ROUNDS);
       const result = resultOf(kernel.name, test, kernel.cost(test.inputs, test.attrs), timing, roofline);

@@ -1,5 +1,5 @@
 import { ConfigError } from "../engine/core/errors.ts";
-import { type HostArray, hostArray } from "../engine/core/dtype.ts";
+import { type DType, type HostArray, hostArray, isFloat } from "../engine/core/dtype.ts";
 import { Philox } from "../engine/core/random.ts";
 import { sizeOf } from "../engine/core/shape.ts";
 import type { AnyKernel, AnySuite, KernelCase } from "../engine/kernel.ts";
@@ -65,10 +65,22 @@ export function narrow(suites: readonly FoundSuite[], names: readonly string[] |
   return suites.filter((suite) => names.some((name) => matches(suite, name)));
 }
 
+/** Numbers as elements of a dtype. */
+export function inDType(dtype: DType, values: Float32Array<ArrayBuffer>): HostArray {
+  return dtype === "f16" ? Float16Array.from(values) : values;
+}
+
+/** Whether a case has half-precision tensors, which not every device takes. */
+export function isHalf(kernel: AnyKernel, { inputs, attrs }: AnyCase): boolean {
+  return [...inputs, ...kernel.infer(inputs, attrs)].some(({ dtype }) => dtype === "f16");
+}
+
 /** The input values of a case: its own, or standard normals and zeros. */
 export function inputValues({ inputs, values }: AnyCase): readonly HostArray[] {
   return values?.(inputs) ??
     inputs.map(({ dtype, shape }, i) =>
-      dtype === "f32" ? new Philox(SEED, 0, i).normals(sizeOf(shape)) : hostArray(dtype, sizeOf(shape))
+      isFloat(dtype)
+        ? inDType(dtype, new Philox(SEED, 0, i).normals(sizeOf(shape)))
+        : hostArray(dtype, sizeOf(shape))
     );
 }

@@ -21,11 +21,33 @@ export {
   type Piece,
   type Place,
 } from "./device/arena.ts";
-export { BYTES_PER_ELEMENT, type DType, dtypeOf, type HostArray, hostArray } from "./core/dtype.ts";
+export {
+  BYTES_PER_ELEMENT,
+  bytesPerElement,
+  commonFloat,
+  type DType,
+  dtypeOf,
+  elementsOf,
+  type Float,
+  type HostArray,
+  hostArray,
+  isFloat,
+} from "./core/dtype.ts";
 export * from "./core/errors.ts";
 export { normalFromBits, normalTable, Philox, philox4x32, type Seed, seedWords } from "./core/random.ts";
 export { broadcastShapes, broadcastStrides, sameShape, type Shape, sizeOf, stridesOf } from "./core/shape.ts";
-export { byteLength, expectDTypes, f32, formatSpec, i32, makeSpec, type Spec, u32 } from "./core/spec.ts";
+export {
+  byteLength,
+  expectDTypes,
+  f16,
+  f32,
+  formatSpec,
+  i32,
+  makeSpec,
+  type Spec,
+  u32,
+  type WantedDType,
+} from "./core/spec.ts";
 
 export type {
   Backend,

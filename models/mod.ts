@@ -86,6 +86,7 @@ export { GeluMlp } from "./layers/gelu_mlp.ts";
 export { Linear, type LinearOptions } from "./layers/linear.ts";
 export { type FeedForward, GatedMlp, gatedWidth, SiluMlp, SwigluMlp } from "./layers/mlp.ts";
 export { LayerNorm, type Norm, PLAIN_LAYERNORM, RmsNorm } from "./layers/norm.ts";
+export { halfWeights, type Precision, PRECISIONS } from "./layers/precision.ts";
 export { sinCosPositions } from "./layers/pos_embed.ts";
 export {
   type ExpertKind,

@@ -4,7 +4,7 @@ import { type HostArray, hostArray } from "../engine/core/dtype.ts";
 import { CheckpointError } from "../engine/core/errors.ts";
 import type { Shape } from "../engine/core/shape.ts";
 import { byteLength, makeSpec } from "../engine/core/spec.ts";
-import type { Parameter, ParamStore, StateEntry } from "../engine/params/param_store.ts";
+import type { ParamStore, StateEntry } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import type { TrainConfig } from "./config.ts";
 import type { AdamW } from "./optimizer.ts";
@@ -31,7 +31,6 @@ export interface CheckpointInfo {
 /** Where each kind of state is in a file, and the tensor that holds it: `ema.blocks.0.attn.qkv.weight`. */
 interface Section {
   readonly prefix: string;
-  readonly parameter: Parameter;
   readonly tensor: Tensor;
   /** Elements of one `state_dict` entry: its shape and its range. */
   readonly entries: readonly StateEntry[];
@@ -43,7 +42,7 @@ function sectionsOf(params: ParamStore, optimizer: AdamW): Section[] {
   for (const parameter of params.all) {
     const entries = parameter.entries();
     const push = (prefix: string, tensor: Tensor, own: readonly StateEntry[] = entries) =>
-      sections.push({ prefix, parameter, tensor, entries: own });
+      sections.push({ prefix, tensor, entries: own });
     push("model", parameter.tensor);
     const average = optimizer.ema.get(parameter);
     if (average) push("ema", average);
@@ -58,6 +57,12 @@ function sectionsOf(params: ParamStore, optimizer: AdamW): Section[] {
     push("step", state.steps, small([], 1));
     push("bias_correction", state.correction, small([2], 2));
   }
+  const { lossScale } = optimizer;
+  const number = (name: string, tensor: Tensor): Section => {
+    const entries = [{ name, shape: tensor.shape, begin: 0, end: 1 }];
+    return { prefix: "loss_scale", tensor, entries };
+  };
+  if (lossScale) sections.push(number("scale", lossScale.scale), number("good_steps", lossScale.good));
   return sections;
 }
 

@@ -1,5 +1,6 @@
 import { FAMILY_NAMES, type ModelConfig, validateModel } from "../models/create.ts";
 import { wants } from "../models/fields.ts";
+import { type Precision, PRECISIONS } from "../models/layers/precision.ts";
 import { presetNamed } from "../models/presets.ts";
 import type { ConfigSchema } from "./config_file.ts";
 
@@ -55,6 +56,8 @@ export interface RunConfig {
   readonly preview_every: number;
   /** Whether the backward pass runs each block again in place of keeping its activations: less memory, same result. */
   readonly recompute: boolean;
+  /** `f16` computes in half precision with `f32` master weights, on a WebGPU device with `shader-f16`. */
+  readonly precision: Precision;
 }
 
 /** Where the images come from. */
@@ -106,6 +109,7 @@ const LATENT: TrainSections = {
     checkpoint_every: 5_000,
     preview_every: 5_000,
     recompute: false,
+    precision: "f32",
   },
   data: { source: "emoji", flip: true },
 };
@@ -206,6 +210,7 @@ export const CONFIG_SCHEMA: ConfigSchema = {
   "train.log_every": { type: "integer" },
   "train.checkpoint_every": { type: "integer" },
   "train.preview_every": { type: "integer" },
+  "train.precision": { oneOf: PRECISIONS },
 };
 
 /**

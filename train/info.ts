@@ -11,7 +11,7 @@ import type { TrainConfig } from "./config.ts";
 import { formatPresets } from "./presets_table.ts";
 import { decimals, type Row, table, whole } from "./table.ts";
 import { emojiSource, folderSource, type ImageSource } from "./dataset/mod.ts";
-import { freshConfig, RECOMPUTE_FLAG } from "./main.ts";
+import { freshConfig, PRECISION_FLAG, RECOMPUTE_FLAG } from "./main.ts";
 import { LEAST_LIMITS, limitProblem, unavoidable } from "./requirements.ts";
 import { planTraining, type TrainingPlan } from "./training_plan.ts";
 
@@ -28,6 +28,7 @@ export const COMMAND: Command = {
     { name: "data", value: "DIR", help: "folder with one subfolder of PNG files a class (default: emoji)" },
     { name: "batch", value: "N", help: "images of one forward pass (default: the preset's)" },
     RECOMPUTE_FLAG,
+    PRECISION_FLAG,
     { name: "device", value: "NAME", help: "plan memory for webgpu (default) or cpu" },
   ],
 };

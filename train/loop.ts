@@ -10,7 +10,7 @@ import type { Program } from "../engine/program/program.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import type { TrainConfig } from "./config.ts";
 import { sampleBatch, type TrainingDataset } from "./dataset/mod.ts";
-import { expertLoads, type MetricsRecord, readRows, type StepRow } from "./metrics_log.ts";
+import { expertLoads, isVoid, type MetricsRecord, readRows, type StepRow } from "./metrics_log.ts";
 import { learningRate } from "./schedule.ts";
 import { type HostBatch, TrainStep } from "./step.ts";
 
@@ -104,8 +104,11 @@ export class Trainer implements Disposable {
   /** One optimizer step, number `step` from 0. */
   async takeStep(step: number): Promise<void> {
     this.step.write(step, this.#rate(step), this.#batches(step));
-    if (this.#program) this.#program.run();
-    else await checkFinite(this.device, () => this.step.body());
+    if (this.#program) return this.#program.run();
+    const { device } = this;
+    // Scaled gradients may overflow: that is how their scale is found. The forward pass is what a tape sees.
+    const within = this.step.optimizer.lossScale && (() => device.tape !== undefined);
+    await checkFinite(device, () => this.step.body(), within);
   }
 
   #rate(step: number): number {
@@ -123,9 +126,12 @@ export class Trainer implements Disposable {
       }));
   }
 
-  /** A non-finite step changed nothing, so it is run again eagerly to find the module. */
+  /**
+   * A non-finite step changed nothing, so it is run again eagerly to find the module. With a loss scale to halve it is
+   * no error.
+   */
   async #requireFinite(rows: readonly StepRow[], first: number): Promise<void> {
-    const bad = rows.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
+    const bad = rows.findIndex((row) => isVoid(row) && !((row.scale ?? 1) > 1));
     if (bad < 0) return;
     const step = first + bad;
     this.step.write(step, this.#rate(step), this.#batches(step));
@@ -143,14 +149,17 @@ export class Trainer implements Disposable {
   #record(rows: readonly StepRow[], done: number, seconds: number): MetricsRecord {
     const { optim, train } = this.config;
     const losses = rows.map(({ loss }) => loss);
+    const finite = losses.filter(Number.isFinite);
+    const { scale } = rows[rows.length - 1];
     return {
       step: done,
-      loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+      loss: finite.reduce((sum, loss) => sum + loss, 0) / finite.length,
       losses,
       lr: this.#rate(done - 1),
       grad_norm: rows[rows.length - 1].gradNorm,
       images_per_second: rows.length * train.batch_size * optim.accumulation / seconds,
       experts: expertLoads(this.step.routed, rows),
+      ...scale === undefined ? {} : { loss_scale: scale, skipped: rows.filter(isVoid).length },
     };
   }
 

@@ -12,6 +12,7 @@ import { openSafetensors } from "../engine/checkpoint/safetensors.ts";
 import { CheckpointError, ConfigError } from "../engine/core/errors.ts";
 import { describeDevice, DEVICE_NAMES, openDevice } from "../engine/device/open.ts";
 import { profileProgram } from "../engine/program/profiler.ts";
+import { PRECISIONS } from "../models/layers/precision.ts";
 import { checkpointInfo } from "./checkpoint.ts";
 import {
   CONFIG_SCHEMA,
@@ -31,6 +32,13 @@ import { exists, openTrainingData, RUN_FILES, train } from "./run.ts";
 export const RECOMPUTE_FLAG: Flag = {
   name: "recompute",
   help: "run each block again in the backward pass: less memory, more work, same result",
+};
+
+/** The flag that sets `train.precision`. */
+export const PRECISION_FLAG: Flag = {
+  name: "precision",
+  value: PRECISIONS.join("|"),
+  help: "element type of activations and of the weights in use (default f32); f16 needs a webgpu device",
 };
 
 /** The command line of `deno task train`. */
@@ -54,6 +62,7 @@ export const COMMAND: Command = {
     { name: "device", value: "NAME", help: `${DEVICE_NAMES.join(", ")} (default auto)` },
     ...DEVICE_FLAGS,
     RECOMPUTE_FLAG,
+    PRECISION_FLAG,
     { name: "eager", help: "run kernel by kernel with a NaN check after each" },
     { name: "profile", help: "after the run, print where a step's time goes" },
     { name: "trace", value: "FILE.json", help: "write one step as a Chrome trace" },
@@ -120,6 +129,8 @@ function applyFlags(line: CommandLine, config: TrainConfig): TrainConfig {
   const steps = line.number("steps", 1, true);
   const batch = line.number("batch", 1, true);
   const data = line.text("data");
+  const precision = line.text("precision");
+  if (precision !== undefined) flags["train.precision"] = precision;
   if (steps !== undefined) flags["train.steps"] = String(steps);
   if (batch !== undefined) flags["train.batch_size"] = String(batch);
   if (data !== undefined) flags["data.source"] = data;

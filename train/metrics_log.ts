@@ -32,6 +32,10 @@ export interface MetricsRecord {
   readonly images_per_second: number;
   /** Load of each MoE layer. */
   readonly experts: readonly ExpertLoad[];
+  /** In half precision: what the loss of the last step was multiplied by before it was differentiated. */
+  readonly loss_scale?: number;
+  /** In half precision: steps since the line before that overflowed and changed nothing but the scale. */
+  readonly skipped?: number;
 }
 
 /** One step's row of the ring. */
@@ -40,6 +44,13 @@ export interface StepRow {
   readonly gradNorm: number;
   /** Token counts by layer and expert. */
   readonly counts: readonly (readonly number[])[];
+  /** What the loss was multiplied by before it was differentiated; absent where it was not. */
+  readonly scale?: number;
+}
+
+/** Whether a step changed nothing since it was not finite. */
+export function isVoid({ loss, gradNorm }: StepRow): boolean {
+  return !Number.isFinite(loss) || !Number.isFinite(gradNorm);
 }
 
 /** Reads the rows of the steps `[from, to)` from the device: the only readback of a run. */
@@ -53,6 +64,7 @@ export async function readRows(step: TrainStep, from: number, to: number): Promi
       loss: row[0],
       gradNorm: row[1],
       counts: countsOf(step.routed, row),
+      ...step.optimizer.lossScale ? { scale: row[columns - 1] } : {},
     };
   });
 }

@@ -36,6 +36,7 @@ export { balancePlot, type BalancePlotOptions, type BalanceSeries, worstLoadRati
 export type { ChartSize } from "../eval/mod.ts";
 export { encodeImages, type EncodeOptions, type LatentEncoder } from "./encode/encode.ts";
 export { type LoopEvents, Trainer } from "./loop.ts";
+export { LOSS_SCALE, LossScale } from "./loss_scale.ts";
 export { lossPlot, type LossPlotOptions, type LossRecord } from "./loss_plot.ts";
 export { balanceOf, type ExpertLoad, type MetricsRecord, readMetrics } from "./metrics_log.ts";
 export {

@@ -7,6 +7,7 @@ import { adamwLines } from "../kernels/adamw/mod.ts";
 import { assign } from "../kernels/assign/mod.ts";
 import { full } from "../kernels/elementwise/mod.ts";
 import { clipGate, globalNorm } from "../kernels/global_norm/mod.ts";
+import type { LossScale } from "./loss_scale.ts";
 import { concat } from "../kernels/split/mod.ts";
 import type { Routing } from "../models/moe/sparse_moe.ts";
 import { Average } from "./ema.ts";
@@ -30,6 +31,8 @@ export interface AdamwOptions {
   readonly emaBuffers?: boolean;
   /** Largest global gradient norm; null for no clipping. */
   readonly clipNorm: number | null;
+  /** What the gradients are multiples of, where they are not those of the loss itself. */
+  readonly lossScale?: LossScale;
 }
 
 /**
@@ -69,8 +72,8 @@ export interface ParameterState {
  * AdamW with decoupled decay and an average of the weights, in place on the device (Loshchilov and Hutter, 2019).
  *
  * Experts that received no token in a step are skipped completely, each with its own step counter (behaviour 38).
- * A step whose loss or gradient is not finite changes nothing, and neither does any later one. Parameters, moments,
- * averages and gradients lie in arenas, so that a launch updates as many parameters as one buffer holds.
+ * A step whose loss or gradient is not finite changes nothing, and neither does any later one; with a loss scale above
+ * 1 only the scale changes. Parameters, moments, averages and gradients lie in arenas, so that a launch updates as many parameters as one buffer holds.
  */
 export class AdamW implements Disposable {
   /** Moments and step counters of what is trained. */
@@ -85,6 +88,8 @@ export class AdamW implements Disposable {
   readonly #gradients: Arena;
   readonly #slots: OptimizerSlots;
   readonly #halted: Tensor;
+  /** What scales the gradients, if anything does. */
+  readonly lossScale: LossScale | undefined;
 
   /** Allocates the state; the parameters must be in memory. */
   constructor(
@@ -110,6 +115,7 @@ export class AdamW implements Disposable {
       const { steps, correction } = this.#slots.counters[i];
       return [parameter, { m: this.#m.parts[i], v: this.#v.parts[i], steps, correction }];
     }));
+    this.lossScale = options.lossScale;
     this.#halted = device.persistent(u32(1), new Uint32Array(1));
   }
 
@@ -143,8 +149,9 @@ export class AdamW implements Disposable {
       )
     );
     const { clipNorm } = this.options;
-    const gradNorm = globalNorm(this.#gradients.pieces);
-    const gate = clipGate(gradNorm, loss, this.#halted, clipNorm);
+    const norm = globalNorm(this.#gradients.pieces);
+    const { gate, norm: gradNorm } = this.lossScale?.gate(norm, loss, this.#halted, clipNorm) ??
+      { gate: clipGate(norm, loss, this.#halted, clipNorm), norm };
     const counts = routings.length > 0 ? concat(routings.map(({ counts }) => counts), 0) : undefined;
     const control = { hyper: rate, gate };
     this.#update(this.#slots.advance(gradients, control, routings, counts, this.options));

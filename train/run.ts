@@ -10,6 +10,7 @@ import { openTrainingSource } from "./training_source.ts";
 import { LatentDataset, type TrainingDataset } from "./dataset/mod.ts";
 import { Trainer } from "./loop.ts";
 import { explainOutOfMemory, requireFit } from "./requirements.ts";
+import { requirePrecision } from "./precision.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics_log.ts";
 
 /** Files of a run's folder. */
@@ -75,6 +76,7 @@ export async function openTrainingData(
  * @throws {DataError} when the folder cannot be written, or holds a run that this one would overwrite
  * @throws {CheckpointError} when the checkpoint to resume from does not fit
  * @throws {DeviceError} when the device cannot hold the run; which options would change that is said
+ * @throws {ConfigError} when the device does not have the configuration's precision
  * @throws {NonFiniteError} when the loss is no longer finite; the last checkpoint is left as it is
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -89,6 +91,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
 async function trainFitting(options: TrainOptions): Promise<TrainResult> {
   const { device, config, dataset, out } = options;
+  requirePrecision(device.backend, config.train.precision);
   const checkpoint = join(out, RUN_FILES.checkpoint);
   await prepareFolder(out, checkpoint, options.resume ?? false);
   const model = createModel(config);

@@ -2,7 +2,7 @@ import { differentiate } from "../engine/autodiff/backward.ts";
 import { seedWords } from "../engine/core/random.ts";
 import { f32, i32, u32 } from "../engine/core/spec.ts";
 import type { Device } from "../engine/device/device.ts";
-import type { ParamStore } from "../engine/params/param_store.ts";
+import type { Parameter, ParamStore } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { add, addCounts, dropLabel, scale } from "../kernels/elementwise/mod.ts";
 import { GRADIENT_OPS } from "../kernels/grad.ts";
@@ -10,11 +10,14 @@ import { logRow } from "../kernels/metrics/mod.ts";
 import { updateBalanceBias } from "../kernels/moe/balance/mod.ts";
 import { randomNormal, randomUniform } from "../kernels/random/mod.ts";
 import { reshape } from "../kernels/reshape/mod.ts";
+import { halfWeights } from "../models/layers/precision.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import { moveBuffers } from "../models/moe/moving_buffer.ts";
 import type { Routing } from "../models/moe/sparse_moe.ts";
 import type { TrainConfig } from "./config.ts";
+import { LossScale } from "./loss_scale.ts";
 import { AdamW, weightDecayGroups } from "./optimizer.ts";
+import { requirePrecision } from "./precision.ts";
 import { STREAM, STREAMS } from "./streams.ts";
 
 /** Images and labels of one forward pass, in host memory. */
@@ -52,7 +55,10 @@ interface MicroResult {
 export class TrainStep {
   /** AdamW and EMA of the model. */
   readonly optimizer: AdamW;
-  /** Rows of `[loss, gradient norm, tokens of every expert of every MoE layer...]`, one a step. */
+  /**
+   * Rows of `[loss, gradient norm, tokens of every expert of every MoE layer...]`, one a step; the last column is the
+   * scale of the loss where there is one.
+   */
   readonly ring: Tensor;
   /** The MoE layers, in the ring's order. */
   readonly routed: readonly RoutedLayer[];
@@ -61,8 +67,13 @@ export class TrainStep {
   readonly #rate: Tensor;
   readonly #dropProbability: Tensor;
   readonly #nullClass: Tensor;
+  readonly #lossScale: LossScale | undefined;
 
-  /** Allocates the optimizer and the inputs of a step; the parameters must be in memory. */
+  /**
+   * Allocates the optimizer and the inputs of a step; the parameters must be in memory.
+   *
+   * @throws {ConfigError} when the configuration asks for a precision that the device does not have
+   */
   constructor(
     private readonly device: Device,
     private readonly model: DiffusionModel,
@@ -71,6 +82,8 @@ export class TrainStep {
     readonly capacity: number,
   ) {
     const { optim, train } = config;
+    requirePrecision(device.backend, train.precision);
+    if (train.precision === "f16") this.#lossScale = new LossScale(device);
     this.optimizer = new AdamW(device, model.params, {
       beta1: optim.beta1,
       beta2: optim.beta2,
@@ -80,6 +93,7 @@ export class TrainStep {
       emaDecay2: optim.ema_decay2 > 0 ? optim.ema_decay2 : null,
       emaBuffers: optim.ema_buffers,
       clipNorm: optim.clip_grad_norm > 0 ? optim.clip_grad_norm : null,
+      lossScale: this.#lossScale,
     });
     const { in_channels: channels, input_size: size, class_dropout_prob, num_classes } = config.model;
     this.#batches = Array.from({ length: optim.accumulation }, () => ({
@@ -87,7 +101,7 @@ export class TrainStep {
       y: device.persistent(i32(train.batch_size)),
     }));
     this.routed = routedLayers(model.params);
-    const columns = this.routed.reduce((sum, { experts }) => sum + experts, 2);
+    const columns = this.routed.reduce((sum, { experts }) => sum + experts, this.#lossScale ? 3 : 2);
     this.ring = device.persistent(f32(capacity, columns), new Float32Array(capacity * columns));
     this.#random = device.persistent(u32(3));
     this.#rate = device.persistent(f32(1));
@@ -108,9 +122,10 @@ export class TrainStep {
 
   /** The step itself. Returns the loss, `f32[]`. */
   body(): { loss: Tensor } {
+    const weights = this.#lossScale ? halfWeights(this.model.params) : new Map<Parameter, Tensor>();
     const results: MicroResult[] = [];
     this.#batches.forEach((batch, i) =>
-      results.push(this.#forwardBackward(batch, i, results.at(-1)?.gradients))
+      results.push(this.#forwardBackward(batch, i, weights, results.at(-1)?.gradients))
     );
     const { length } = results;
     const mean = (sum: Tensor) => length === 1 ? sum : scale(sum, 1 / length);
@@ -121,9 +136,11 @@ export class TrainStep {
     return { loss };
   }
 
+  /** The forward and the backward pass with some weights in place of the parameters' own. */
   #forwardBackward(
     { x, y }: MicroBatch,
     index: number,
+    weights: ReadonlyMap<Parameter, Tensor>,
     earlier: readonly (Tensor | null)[] = [],
   ): MicroResult {
     const stream = (name: keyof typeof STREAM) => STREAM[name] + STREAMS * index;
@@ -135,22 +152,29 @@ export class TrainStep {
     const drop = randomUniform(this.#random, y.shape, stream("labelDrop"));
     const label = dropLabel(y, drop, this.#dropProbability, this.#nullClass);
     const { objective, params } = this.model;
-    const watched = params.trainable.map((parameter) => parameter.tensor);
-    const { value, gradients } = differentiate(GRADIENT_OPS, watched, () => {
-      const batch = { x, noise, t };
-      const z = objective.pathPoint(batch);
-      const { recompute } = this.config.train;
-      const training = { random: this.#random, stream: stream("dropout"), recompute };
-      const { out, routings, auxiliary } = this.model.forward(z, t, label, undefined, training);
-      return this.device.at("loss", () => {
-        const loss = objective.loss(out, z, batch);
-        return { value: { loss, routings }, root: auxiliary ? add(loss, auxiliary) : loss };
-      });
-    }, earlier);
+    const watched = params.trainable.map((parameter) => weights.get(parameter) ?? parameter.tensor);
+    const differentiated = () =>
+      differentiate(GRADIENT_OPS, watched, () => {
+        const batch = { x, noise, t };
+        const z = objective.pathPoint(batch);
+        const { recompute } = this.config.train;
+        const training = { random: this.#random, stream: stream("dropout"), recompute };
+        const { out, routings, auxiliary } = this.model.forward(z, t, label, undefined, training);
+        return this.device.at("loss", () => {
+          const loss = objective.loss(out, z, batch);
+          const root = auxiliary ? add(loss, auxiliary) : loss;
+          return { value: { loss, routings }, root, upstream: this.#lossScale?.scale };
+        });
+      }, earlier);
+    const { value, gradients } = params.substitute(weights, differentiated);
     return { ...value, gradients };
   }
 
   #update(loss: Tensor, gradients: readonly (Tensor | null)[], routings: readonly Routing[]): void {
+    // The optimizer moves the scale.
+    if (this.#lossScale) {
+      logRow(this.ring, this.#random, this.ring.shape[1] - 1, reshape(this.#lossScale.scale, [1]));
+    }
     const { gradNorm, gate, counts } = this.optimizer.step(gradients, loss, this.#rate, routings);
     const rate = balanceRateOf(this.config);
     for (const { path, bias, counts: tokens } of routings) {

@@ -1,3 +1,4 @@
+import { isFloat } from "../core/dtype.ts";
 import type { ApplyRecord } from "../program/executor.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -54,6 +55,6 @@ export class Tape {
   }
 
   #track(outputs: readonly Tensor[]): void {
-    for (const output of outputs) if (output.dtype === "f32") this.#tracked.add(output);
+    for (const output of outputs) if (isFloat(output.dtype)) this.#tracked.add(output);
   }
 }

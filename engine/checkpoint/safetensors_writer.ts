@@ -1,7 +1,7 @@
 import { type DType, dtypeOf, type HostArray } from "../core/dtype.ts";
 import { CheckpointError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/shape.ts";
-import { byteLength, formatSpec, type Spec } from "../core/spec.ts";
+import { formatSpec, type Spec } from "../core/spec.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { bytesOf, LENGTH_BYTES, quote, type SafetensorsDType } from "./safetensors_header.ts";
 
@@ -27,7 +27,7 @@ export interface SafetensorsEntry {
   readonly data: HostArray | (() => HostArray | Promise<HostArray>);
 }
 
-const DTYPES: Readonly<Record<DType, SafetensorsDType>> = { f32: "F32", i32: "I32", u32: "U32" };
+const DTYPES: Readonly<Record<DType, SafetensorsDType>> = { f32: "F32", f16: "F16", i32: "I32", u32: "U32" };
 
 /** Data begins at a multiple of this, so that tensors can be mapped into memory. */
 const ALIGNMENT = 8;
@@ -91,8 +91,8 @@ function layoutOf(entry: SafetensorsEntry | RawSafetensorsEntry): {
   readonly size: number;
 } {
   if ("spec" in entry) {
-    const { spec } = entry;
-    return { dtype: DTYPES[spec.dtype], shape: spec.shape, size: byteLength(spec) };
+    const { spec: { dtype, shape } } = entry;
+    return { dtype: DTYPES[dtype], shape, size: sizeOf(shape) * bytesOf(DTYPES[dtype]) };
   }
   const { dtype, shape } = entry;
   return { dtype, shape, size: sizeOf(shape) * bytesOf(dtype) };

@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
+import { BYTES_PER_ELEMENT, bytesPerElement, type DType, isFloat } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import { type Shape, sizeOf } from "./shape.ts";
 
@@ -13,6 +13,11 @@ export interface Spec {
 /** Makes an `f32` spec. */
 export function f32(...shape: number[]): Spec {
   return makeSpec("f32", shape);
+}
+
+/** Makes an `f16` spec. */
+export function f16(...shape: number[]): Spec {
+  return makeSpec("f16", shape);
 }
 
 /** Makes an `i32` spec. */
@@ -43,15 +48,19 @@ export function makeSpec(dtype: DType, shape: Shape): Spec {
   return { dtype, shape };
 }
 
-/** Bytes of the elements. */
+/** Bytes of the elements, in whole words. */
 export function byteLength(spec: Spec): number {
-  return sizeOf(spec.shape) * BYTES_PER_ELEMENT;
+  const bytes = sizeOf(spec.shape) * bytesPerElement(spec.dtype);
+  return Math.ceil(bytes / BYTES_PER_ELEMENT) * BYTES_PER_ELEMENT;
 }
 
 /** The notation used everywhere, in docs and in errors: `f32[64, 384]`. */
 export function formatSpec(spec: Spec): string {
   return `${spec.dtype}[${spec.shape.join(", ")}]`;
 }
+
+/** What a kernel asks of an input: a dtype, or `float` for `f32` and `f16` alike. */
+export type WantedDType = DType | "float";
 
 /**
  * Checks the element types of a kernel's inputs.
@@ -61,7 +70,7 @@ export function formatSpec(spec: Spec): string {
 export function expectDTypes(
   kernel: string,
   inputs: readonly Spec[],
-  wanted: readonly DType[],
+  wanted: readonly WantedDType[],
 ): void {
   if (inputs.length !== wanted.length) {
     throw new ShapeError(
@@ -69,10 +78,9 @@ export function expectDTypes(
     );
   }
   wanted.forEach((dtype, i) => {
-    if (inputs[i].dtype !== dtype) {
-      throw new DTypeError(
-        `Cannot ${kernel}: input ${i} must be ${dtype}, got ${formatSpec(inputs[i])}`,
-      );
-    }
+    const own = inputs[i].dtype;
+    if (dtype === "float" ? isFloat(own) : own === dtype) return;
+    const wish = dtype === "float" ? "f32 or f16" : dtype;
+    throw new DTypeError(`Cannot ${kernel}: input ${i} must be ${wish}, got ${formatSpec(inputs[i])}`);
   });
 }

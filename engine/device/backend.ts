@@ -66,6 +66,9 @@ export interface Backend {
   /** Most bytes that one operand of a kernel may have. */
   readonly largestOperand: number;
 
+  /** Whether tensors may be `f16`. */
+  readonly halfPrecision: boolean;
+
   /** Takes a buffer; its contents are undefined. */
   allocate(bytes: number): BackendBuffer;
   /** A part of a buffer, from a multiple of 256 bytes on; it goes when the buffer goes, and is not released itself. */

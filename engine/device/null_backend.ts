@@ -62,6 +62,8 @@ export class NullBackend implements Backend {
   readonly groupedTileRows: number;
   /** As on the device that this one stands for. */
   readonly largestOperand: number;
+  /** Where it stands for WebGPU, an adapter with `shader-f16` is assumed. */
+  readonly halfPrecision: boolean;
   readonly #lanes: number;
   readonly #limits: Limits;
   readonly #oversized = new Map<string, Oversized>();
@@ -76,6 +78,7 @@ export class NullBackend implements Backend {
     this.#lanes = threads;
     this.#limits = limits;
     this.description = `plan for ${kind}, without memory`;
+    this.halfPrecision = kind === "webgpu";
     this.groupedTileRows = kind === "webgpu" ? 32 : 8;
     this.largestOperand = kind === "webgpu" ? limits.maxStorageBufferBindingSize : Infinity;
   }

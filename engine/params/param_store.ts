@@ -21,6 +21,8 @@ export interface ParameterOptions {
   readonly experts?: number;
   /** Path of the module whose token counts say which experts of the stack took part in a step. */
   readonly routedBy?: string;
+  /** Whether mixed precision computes with an `f16` copy of it. */
+  readonly castable?: boolean;
 }
 
 /** One entry of the reference's `state_dict`, as a range of a parameter's elements. */

@@ -1,3 +1,4 @@
+import { isFloat } from "../core/dtype.ts";
 import { NonFiniteError } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import type { Tensor } from "../tensor.ts";
@@ -11,13 +12,19 @@ interface Seen {
 /**
  * Runs `body` eagerly and looks at every kernel's output, in order.
  *
+ * @param within false for kernels to pass over, asked after each
  * @throws {NonFiniteError} naming the first module and kernel that gave NaN or infinity
  */
-export async function checkFinite<T>(device: Device, body: () => T): Promise<T> {
+export async function checkFinite<T>(
+  device: Device,
+  body: () => T,
+  within: () => boolean = () => true,
+): Promise<T> {
   using _scope = device.scope();
   const seen: Seen[] = [];
   device.afterKernel = (outputs, kernel, path) => {
-    for (const output of outputs) if (output.dtype === "f32") seen.push({ output, kernel, path });
+    if (!within()) return;
+    for (const output of outputs) if (isFloat(output.dtype)) seen.push({ output, kernel, path });
   };
   let value: T;
   try {

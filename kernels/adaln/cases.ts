@@ -1,5 +1,6 @@
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
 import { f32 } from "../../engine/core/spec.ts";
+import { inHalf } from "../half_cases.ts";
 import {
   ADALN_NORM,
   ADALN_NORM_BACKWARD,
@@ -58,7 +59,15 @@ function residualBackward(size: Size, beforeVectors: boolean): KernelCase<AdaLnR
 
 /** Sizes of the conformance test and of the benchmark. */
 export const suites: readonly AnySuite[] = [
-  { kernel: ADALN_NORM, cases: [...SIZES.map((size) => norm(size)), norm(MANY, true)] },
+  {
+    kernel: ADALN_NORM,
+    cases: [
+      ...SIZES.map((size) => norm(size)),
+      norm(MANY, true),
+      inHalf(norm(SIZES[2]), { inputs: [1], name: "half-precision vectors" }),
+      inHalf(norm(SIZES[3])),
+    ],
+  },
   {
     kernel: ADALN_NORM_BACKWARD,
     cases: [
@@ -67,14 +76,23 @@ export const suites: readonly AnySuite[] = [
       normBackward(SIZES[2], { beforeX: true, beforeVectors: true }),
       normBackward(SIZES[3], { beforeVectors: true }),
       normBackward(MANY, {}),
+      inHalf(normBackward(SIZES[2], { beforeX: true, beforeVectors: true }), { inputs: [0, 2] }),
     ],
   },
-  { kernel: ADALN_RESIDUAL, cases: [...SIZES.map((size) => residual(size)), residual(MANY, true)] },
+  {
+    kernel: ADALN_RESIDUAL,
+    cases: [
+      ...SIZES.map((size) => residual(size)),
+      residual(MANY, true),
+      inHalf(residual(SIZES[2]), { inputs: [1, 2], name: "half-precision branch" }),
+    ],
+  },
   {
     kernel: ADALN_RESIDUAL_BACKWARD,
     cases: [
       ...SIZES.map((size, i) => residualBackward(size, i % 2 === 1)),
       residualBackward(MANY, false),
+      inHalf(residualBackward(SIZES[3], true), { inputs: [1, 2], name: "half-precision branch" }),
     ],
   },
 ];

@@ -1,4 +1,4 @@
-import type { Spec } from "../../engine/core/spec.ts";
+import { f32, type Spec } from "../../engine/core/spec.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { apply } from "../../engine/device/device.ts";
 import { type Kernel, streamingCost, type VjpContext } from "../../engine/kernel.ts";
@@ -16,15 +16,23 @@ function backwardSizesOf(inputs: readonly Spec[], { shift, scale }: AdaLnNormAtt
   return adaLnSizes("adaln_norm_backward", inputs, 2, [shift, scale]);
 }
 
-/** The `adaln_norm` kernel: x `f32[B, T, D]`, vectors `f32[B, P, D]` -> `f32[B, T, D]`. */
+function outputOf([x, vectors]: readonly Spec[]): Spec {
+  return { dtype: vectors.dtype, shape: x.shape };
+}
+
+function gradientsOf([, x, vectors]: readonly Spec[]): readonly Spec[] {
+  return [x, f32(...vectors.shape)];
+}
+
+/** The `adaln_norm` kernel: x `f32[B, T, D]`, vectors `f32[B, P, D]` -> `f32[B, T, D]` in the dtype of the vectors. */
 export const ADALN_NORM: Kernel<AdaLnNormAttrs> = {
   name: "adaln_norm",
   infer(inputs, attrs) {
     sizesOf(inputs, attrs);
-    return [inputs[0]];
+    return [outputOf(inputs)];
   },
   // The norm 7, the modulation 3.
-  cost: (inputs) => streamingCost(inputs, [inputs[0]], 10 * sizeOf(inputs[0].shape)),
+  cost: (inputs) => streamingCost(inputs, [outputOf(inputs)], 10 * sizeOf(inputs[0].shape)),
   reference: normReference,
   webgpu: (inputs, attrs, limits) => normWebGpu(sizesOf(inputs, attrs), attrs, limits),
   cpu: (inputs, attrs) => normCpu(sizesOf(inputs, attrs), attrs),
@@ -33,17 +41,17 @@ export const ADALN_NORM: Kernel<AdaLnNormAttrs> = {
 
 /**
  * The `adaln_norm_backward` kernel: g, x `f32[B, T, D]`, vectors `f32[B, P, D]`, then the earlier gradients of x and of
- * the vectors where there are any -> the gradients of x and of the vectors.
+ * the vectors where there are any -> the gradients of x, in its dtype, and of the vectors, in f32.
  */
 export const ADALN_NORM_BACKWARD: Kernel<AdaLnNormBackwardAttrs> = {
   name: "adaln_norm_backward",
   infer(inputs, attrs) {
     backwardSizesOf(inputs, attrs);
-    return [inputs[1], inputs[2]];
+    return gradientsOf(inputs);
   },
   // Statistics 5, normalised row 2, gradient's means 3, result 4; modulation 2, its sums 3; earlier gradient 1.
   cost: (inputs, { beforeX }) =>
-    streamingCost(inputs, [inputs[1], inputs[2]], (beforeX ? 20 : 19) * sizeOf(inputs[1].shape)),
+    streamingCost(inputs, gradientsOf(inputs), (beforeX ? 20 : 19) * sizeOf(inputs[1].shape)),
   reference: normBackwardReference,
   webgpu: (inputs, attrs, limits) => normBackwardWebGpu(backwardSizesOf(inputs, attrs), attrs, limits),
   cpu: (inputs, attrs) => normBackwardCpu(backwardSizesOf(inputs, attrs), attrs),

@@ -1,4 +1,4 @@
-import type { Spec } from "../../engine/core/spec.ts";
+import { f32, type Spec } from "../../engine/core/spec.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { apply } from "../../engine/device/device.ts";
 import { type Kernel, streamingCost, type VjpContext } from "../../engine/kernel.ts";
@@ -11,7 +11,11 @@ function sizesOf(name: string, inputs: readonly Spec[], { gate }: AdaLnResidualA
   return adaLnSizes(name, inputs, 2, [gate]);
 }
 
-/** The `adaln_residual` kernel: x, y `f32[B, T, D]`, vectors `f32[B, P, D]` -> `f32[B, T, D]`. */
+function gradientsOf([, y, vectors]: readonly Spec[]): readonly Spec[] {
+  return [y, f32(...vectors.shape)];
+}
+
+/** The `adaln_residual` kernel: x, y `f32[B, T, D]`, vectors `f32[B, P, D]` -> `f32[B, T, D]` in the dtype of x. */
 export const ADALN_RESIDUAL: Kernel<AdaLnResidualAttrs> = {
   name: "adaln_residual",
   infer(inputs, attrs) {
@@ -27,15 +31,15 @@ export const ADALN_RESIDUAL: Kernel<AdaLnResidualAttrs> = {
 
 /**
  * The `adaln_residual_backward` kernel: g, y `f32[B, T, D]`, vectors `f32[B, P, D]`, then the earlier gradient of the
- * vectors where there is one -> the gradients of y and of the vectors. That of x is g.
+ * vectors where there is one -> the gradients of y, in its dtype, and of the vectors, in f32. That of x is g.
  */
 export const ADALN_RESIDUAL_BACKWARD: Kernel<AdaLnResidualBackwardAttrs> = {
   name: "adaln_residual_backward",
   infer(inputs, attrs) {
     sizesOf("adaln_residual_backward", inputs, attrs);
-    return [inputs[1], inputs[2]];
+    return gradientsOf(inputs);
   },
-  cost: (inputs) => streamingCost(inputs, [inputs[1], inputs[2]], 3 * sizeOf(inputs[1].shape)),
+  cost: (inputs) => streamingCost(inputs, gradientsOf(inputs), 3 * sizeOf(inputs[1].shape)),
   reference: residualBackwardReference,
   webgpu: (inputs, attrs, limits) =>
     residualBackwardWebGpu(sizesOf("adaln_residual_backward", inputs, attrs), attrs, limits),

@@ -49,7 +49,7 @@ export interface AdaLnResidualBackwardAttrs extends AdaLnResidualAttrs {
  *
  * @param full number of inputs of shape `[B, T, D]`
  * @param used numbers of vectors that the kernel reads
- * @throws {DTypeError} when an input is not `f32`
+ * @throws {DTypeError} when an input is not a float
  * @throws {ShapeError} when shapes do not fit
  */
 export function adaLnSizes(
@@ -58,7 +58,7 @@ export function adaLnSizes(
   full: number,
   used: readonly number[],
 ): AdaLnSizes {
-  expectDTypes(name, inputs, inputs.map(() => "f32" as const));
+  expectDTypes(name, inputs, inputs.map(() => "float" as const));
   const x = inputs[0], vectors = inputs[full];
   const refuse = (reason: string) => {
     throw new ShapeError(`Cannot ${name} ${inputs.map(formatSpec).join(", ")}: ${reason}`);

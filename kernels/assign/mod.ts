@@ -1,5 +1,5 @@
 import { ShapeError } from "../../engine/core/errors.ts";
-import { sameShape, sizeOf } from "../../engine/core/shape.ts";
+import { sameShape } from "../../engine/core/shape.ts";
 import { byteLength, formatSpec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
 import { bindingRanges, bindItems } from "../../engine/device/webgpu/ranges.ts";
@@ -29,7 +29,7 @@ export const ASSIGN: Kernel = {
   cost: ([target]) => ({ flops: 0, bytesRead: byteLength(target), bytesWritten: byteLength(target) }),
   reference: ([target, from]) => assignReference(target, from),
   webgpu([target], _attrs, limits) {
-    const size = sizeOf(target.shape);
+    const size = byteLength(target) / WORD;
     return {
       launches: bindingRanges(size, WORD, limits).map((range) => ({
         source,

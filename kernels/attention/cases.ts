@@ -3,6 +3,7 @@ import { sizeOf } from "../../engine/core/shape.ts";
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase, KernelSuite } from "../../engine/kernel.ts";
 import type { AttentionAttrs } from "./geometry.ts";
+import { inHalf } from "../half_cases.ts";
 import { ATTENTION, ATTENTION_BACKWARD } from "./kernel.ts";
 
 interface Size {
@@ -100,10 +101,30 @@ function wave(length: number, stream: number): Float64Array<ArrayBuffer> {
   return Float64Array.from({ length }, (_, i) => Math.fround(Math.sin((i + 1) * (i + stream) * 0.7)));
 }
 
-const forward: KernelSuite<AttentionAttrs> = { kernel: ATTENTION, cases: SIZES.map(forwardCase) };
+/** The same with half-precision operands; the backward kernel's output and gradient are half-precision too. */
+function halves(
+  cases: readonly KernelCase<AttentionAttrs>[],
+  backward: boolean,
+): KernelCase<AttentionAttrs>[] {
+  return cases.map((test) => {
+    const operands = test.attrs.packed ? [0] : [0, 1, 2];
+    const last = test.inputs.length - 1;
+    return inHalf(test, { inputs: backward ? [...operands, last - 2, last] : operands });
+  });
+}
+
+const some = SIZES.filter(({ forwardOnly }) => !forwardOnly).slice(0, 5);
+
+const forward: KernelSuite<AttentionAttrs> = {
+  kernel: ATTENTION,
+  cases: [...SIZES.map(forwardCase), ...halves(some.map(forwardCase), false)],
+};
 const backward: KernelSuite<AttentionAttrs> = {
   kernel: ATTENTION_BACKWARD,
-  cases: SIZES.filter(({ forwardOnly }) => !forwardOnly).map(backwardCase),
+  cases: [
+    ...SIZES.filter(({ forwardOnly }) => !forwardOnly).map(backwardCase),
+    ...halves(some.map(backwardCase), true),
+  ],
 };
 
 /** Sizes of the attention kernels. */

@@ -1,5 +1,13 @@
+import { commonFloat } from "../../engine/core/dtype.ts";
 import { ShapeError } from "../../engine/core/errors.ts";
-import { expectDTypes, f32, formatSpec, type Spec } from "../../engine/core/spec.ts";
+import {
+  expectDTypes,
+  f32,
+  formatSpec,
+  makeSpec,
+  type Spec,
+  type WantedDType,
+} from "../../engine/core/spec.ts";
 import { checkRotation } from "../rope/rotation.ts";
 
 /** Attributes of `attention` and of its backward. */
@@ -58,9 +66,17 @@ export function geometryOf(inputs: readonly Spec[], { packed, block, sinks }: At
   };
 }
 
-/** `f32[B, N, H, D]` of the result and `f32[B, H, N]` of its log-sum-exp. */
-export function outputsOf({ batch, tokens, heads, headDim }: Geometry): readonly Spec[] {
-  return [f32(batch, tokens, heads, headDim), f32(batch, heads, tokens)];
+/**
+ * `f32[B, N, H, D]` of the result, `f16` where queries, keys and values are, and `f32[B, H, N]` of its log-sum-exp.
+ *
+ * @param inputs of the forward call
+ */
+export function outputsOf(
+  { batch, tokens, heads, headDim, v }: Geometry,
+  inputs: readonly Spec[],
+): readonly Spec[] {
+  const dtype = commonFloat(inputs.slice(0, v + 1).map((spec) => spec.dtype));
+  return [makeSpec(dtype, [batch, tokens, heads, headDim]), f32(batch, heads, tokens)];
 }
 
 /** The half-open range of keys that query `n` sees. */
@@ -84,10 +100,10 @@ export function visiblePairs(g: Geometry, attrs: AttentionAttrs): number {
  *
  * @param action what fails otherwise, for the message: `compute attention`
  * @throws {ShapeError} naming the input and the shape that is wanted
- * @throws {DTypeError} when an input is not `f32`
+ * @throws {DTypeError} when an operand is not a float, or another input not `f32`
  */
 export function checkedGeometry(action: string, inputs: readonly Spec[], attrs: AttentionAttrs): Geometry {
-  expectDTypes(action, inputs, inputs.map(() => "f32"));
+  expectDTypes(action, inputs, wantedTypes(attrs).slice(0, inputs.length));
   const count = (attrs.packed ? 1 : 3) + Number(attrs.block > 0) + Number(attrs.sinks);
   if (inputs.length < count) {
     throw new ShapeError(`Cannot ${action}: ${count} inputs wanted, got ${inputs.length}`);
@@ -103,6 +119,13 @@ export function checkedGeometry(action: string, inputs: readonly Spec[], attrs: 
   if (attrs.sinks) expectShape(action, "the sinks", inputs[g.sinks], [g.heads]);
   checkWindow(action, attrs);
   return g;
+}
+
+/** Operands, the output and its gradient may be `f16`; the table, the sinks, and all statistics are `f32`. */
+function wantedTypes({ packed, block, sinks }: AttentionAttrs): readonly WantedDType[] {
+  const operands = (packed ? ["float"] : ["float", "float", "float"]) as WantedDType[];
+  const tables: WantedDType[] = [...block > 0 ? ["f32" as const] : [], ...sinks ? ["f32" as const] : []];
+  return [...operands, ...tables, "float", "f32", "float", "f32"];
 }
 
 /** Checks one more input of a call. */

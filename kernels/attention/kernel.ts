@@ -25,10 +25,10 @@ const SOFTMAX_BACKWARD_FLOPS = 6;
 /** The `attention` kernel: `out` and, for the backward pass, the log-sum-exp of every row. */
 export const ATTENTION: Kernel<AttentionAttrs> = {
   name: "attention",
-  infer: (inputs, attrs) => outputsOf(checkedGeometry("compute attention", inputs, attrs)),
+  infer: (inputs, attrs) => outputsOf(checkedGeometry("compute attention", inputs, attrs), inputs),
   cost(inputs, attrs) {
     const g = geometryOf(inputs, attrs);
-    return costOf(inputs, outputsOf(g), g, attrs, 4 * g.headDim + SOFTMAX_FLOPS);
+    return costOf(inputs, outputsOf(g, inputs), g, attrs, 4 * g.headDim + SOFTMAX_FLOPS);
   },
   reference: attentionReference,
   webgpu: attentionWebGpu,
@@ -51,7 +51,7 @@ export const ATTENTION_BACKWARD: Kernel<AttentionAttrs> = {
   infer(inputs, attrs) {
     const action = "compute the gradients of attention";
     const g = checkedGeometry(action, inputs, attrs);
-    const [out, lse] = outputsOf(g);
+    const [out, lse] = outputsOf(g, inputs);
     expectShape(action, "the output", inputs[g.inputs], out.shape);
     expectShape(action, "the log-sum-exp", inputs[g.inputs + 1], lse.shape);
     expectShape(action, "the gradient of the output", inputs[g.inputs + 2], out.shape);

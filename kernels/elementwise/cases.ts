@@ -12,6 +12,7 @@ import {
   elementwiseKernel,
   velocityToKernel,
 } from "./mod.ts";
+import { inHalf } from "../half_cases.ts";
 import { add, compare, constant, input, max, min, mul, select, toF32 } from "../expression/expression.ts";
 
 type Case = KernelCase<ElementwiseAttrs>;
@@ -98,9 +99,18 @@ function suite(kernel: ElementwiseKernel, cases: readonly Case[]): AnySuite {
   return { kernel, cases };
 }
 
+/** The same sizes with half-precision operands, all of them or those at some places. */
+function halves(cases: readonly Case[], ...places: (readonly number[] | undefined)[]): readonly Case[] {
+  return places.flatMap((inputs) =>
+    cases.map((test) => inHalf(test, { inputs, name: inputs && `half precision at ${inputs.join(" and ")}` }))
+  );
+}
+
+const gated = adaLN((x, row) => [x, row, x]);
+
 /** Sizes of the conformance test and of the benchmark. */
 export const suites: readonly AnySuite[] = [
-  suite(ELEMENTWISE.add, twoInputs),
+  suite(ELEMENTWISE.add, [...twoInputs, ...halves(twoInputs, undefined, [1])]),
   suite(ELEMENTWISE.sub, twoInputs),
   suite(ELEMENTWISE.mul, twoInputs),
   suite(ELEMENTWISE.div, nonZeroSecond),
@@ -118,11 +128,15 @@ export const suites: readonly AnySuite[] = [
   suite(ELEMENTWISE.silu, [
     ...oneInput,
     size("more than 65,535 workgroups", [f32(65536 * 64 + 65)], { forwardOnly: true }),
+    ...halves(oneInput, undefined),
   ]),
-  suite(ELEMENTWISE.geluTanh, oneInput),
-  suite(ELEMENTWISE.swiglu, twoInputs),
-  suite(ELEMENTWISE.modulate, adaLN((x, row) => [x, row, row])),
-  suite(ELEMENTWISE.gatedResidual, adaLN((x, row) => [x, row, x])),
+  suite(ELEMENTWISE.geluTanh, [...oneInput, ...halves(oneInput, undefined)]),
+  suite(ELEMENTWISE.swiglu, [...twoInputs, ...halves(twoInputs.slice(0, 3), undefined)]),
+  suite(ELEMENTWISE.modulate, [
+    ...adaLN((x, row) => [x, row, row]),
+    ...halves(adaLN((x, row) => [x, row, row]), undefined, [1, 2]),
+  ]),
+  suite(ELEMENTWISE.gatedResidual, [...gated, ...halves(gated, undefined, [1, 2])]),
   suite(ELEMENTWISE.interpolate, [
     size("one element", [f32(1, 1), f32(1, 1), f32(1, 1)]),
     size("images", [f32(3, 1, 1, 1), f32(3, 3, 5, 5), f32(3, 3, 5, 5)]),
@@ -189,5 +203,6 @@ export const suites: readonly AnySuite[] = [
     { name: "one element", inputs: [], attrs: { shape: [1] } },
     { name: "a prime", inputs: [], attrs: { shape: [61] } },
     { name: "rows", inputs: [], attrs: { shape: [5, 103] } },
+    { name: "half precision", inputs: [], attrs: { shape: [61], types: ["f16", "i32"] } },
   ]),
 ];

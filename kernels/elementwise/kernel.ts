@@ -1,4 +1,4 @@
-import type { DType } from "../../engine/core/dtype.ts";
+import { commonFloat, type DType } from "../../engine/core/dtype.ts";
 import { broadcastShapes, type Shape, sizeOf } from "../../engine/core/shape.ts";
 import { expectDTypes, makeSpec, type Spec } from "../../engine/core/spec.ts";
 import { type Kernel, streamingCost } from "../../engine/kernel.ts";
@@ -12,6 +12,8 @@ import { elementwiseWebGpu } from "./webgpu.ts";
 export interface ElementwiseAttrs {
   /** Shape of the output where the inputs alone do not give it. */
   readonly shape?: Shape;
+  /** Dtypes of the outputs where they are not what the inputs give; see `outputTypes`. */
+  readonly types?: readonly DType[];
 }
 
 /** An element-wise kernel: every output element is an expression of the inputs' elements, which broadcast. */
@@ -27,9 +29,22 @@ export function outputShape(inputs: readonly Spec[], attrs: ElementwiseAttrs): S
 }
 
 /**
+ * Dtypes of the outputs of some roots: integers as they are, floats `f16` where all float inputs are, and else `f32`;
+ * what the attributes say comes first.
+ */
+export function outputTypes(
+  roots: readonly Expression[],
+  inputs: readonly Spec[],
+  { types }: ElementwiseAttrs,
+): readonly DType[] {
+  const float = commonFloat(inputs.map(({ dtype }) => dtype));
+  return types ?? roots.map(({ type }) => type === "f32" ? float : type as DType);
+}
+
+/**
  * Makes an element-wise kernel with one output for each root.
  *
- * @param types dtypes of the inputs
+ * @param types dtypes of the inputs; where it says `f32`, `f16` will do
  */
 export function elementwiseKernel(
   name: string,
@@ -38,13 +53,13 @@ export function elementwiseKernel(
 ): ElementwiseKernel {
   const outputs = (inputs: readonly Spec[], attrs: ElementwiseAttrs) => {
     const shape = outputShape(inputs, attrs);
-    return roots.map((root) => makeSpec(root.type as DType, shape));
+    return outputTypes(roots, inputs, attrs).map((dtype) => makeSpec(dtype, shape));
   };
   return {
     name,
     roots,
     infer(inputs, attrs) {
-      expectDTypes(name, inputs, types);
+      expectDTypes(name, inputs, types.map((type) => type === "f32" ? "float" : type));
       return outputs(inputs, attrs);
     },
     cost(inputs, attrs) {

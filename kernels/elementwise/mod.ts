@@ -1,11 +1,12 @@
 /**
  * Element-wise functions. Each is one expression; its WGSL, its WASM and its derivative follow from it.
  *
- * Inputs broadcast as in NumPy. Fusion is declared here, by name, and never searched for.
+ * Inputs broadcast as in NumPy. A result is `f16` where all float inputs are, else `f32`; what happens in between is
+ * `f32`. Fusion is declared here, by name, and never searched for.
  *
  * @module
  */
-import type { DType } from "../../engine/core/dtype.ts";
+import { commonFloat, type DType } from "../../engine/core/dtype.ts";
 import type { Shape } from "../../engine/core/shape.ts";
 import { apply, type Device } from "../../engine/device/device.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -270,12 +271,13 @@ export function velocityToKernel(floor: number): ElementwiseKernel {
 /**
  * Inverted dropout (Srivastava et al., 2014): 0 where `random < probability`, else `x / (1 - probability)`.
  *
- * @param x `f32` of any shape
+ * @param x `f32` or `f16` of any shape, as the result
  * @param random uniform in [0, 1), of the same shape
  * @param probability at least 0 and below 1
  */
 export function dropout(x: Tensor, random: Tensor, probability: number): Tensor {
-  return call(dropoutKernel(probability), x, random);
+  const own = commonFloat([x.dtype, random.dtype]) === x.dtype;
+  return apply(dropoutKernel(probability), [x, random], own ? {} : { types: [x.dtype] })[0];
 }
 
 /** The kernel of `dropout`. */
@@ -291,6 +293,8 @@ const filled = new Map<string, ElementwiseKernel>();
 export function full(device: Device, shape: Shape, value: number, dtype: DType = "f32"): Tensor {
   const key = `${dtype} ${value}`;
   let kernel = filled.get(key);
-  if (!kernel) filled.set(key, kernel = elementwiseKernel("full", [], [ex.constant(value, dtype)]));
-  return device.execute(kernel, [], { shape })[0];
+  if (!kernel) {
+    filled.set(key, kernel = elementwiseKernel("full", [], [ex.constant(value, ex.valueType(dtype))]));
+  }
+  return device.execute(kernel, [], dtype === "f16" ? { shape, types: [dtype] } : { shape })[0];
 }

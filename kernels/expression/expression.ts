@@ -9,6 +9,11 @@ import type { DType } from "../../engine/core/dtype.ts";
 /** Type of a node's value; `bool` exists only between `compare` and `select`. */
 export type ValueType = DType | "bool";
 
+/** Type that elements of a dtype have once they are read: `f16` is for storage only. */
+export function valueType(dtype: DType): DType {
+  return dtype === "f16" ? "f32" : dtype;
+}
+
 /** Functions of one number. */
 export type UnaryOp =
   | "neg"

@@ -1,4 +1,4 @@
-import type { DType } from "../../engine/core/dtype.ts";
+import { commonFloat, type DType, isFloat } from "../../engine/core/dtype.ts";
 import { sameShape, type Shape } from "../../engine/core/shape.ts";
 import { apply } from "../../engine/device/device.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -6,7 +6,15 @@ import { elementwiseKernel } from "../elementwise/kernel.ts";
 import { reduceKernel } from "../reduce/kernel.ts";
 import { reshape } from "../reshape/mod.ts";
 import { derivatives } from "./derivative.ts";
-import { add, children, constant, type Expression, formatExpressions, input } from "./expression.ts";
+import {
+  add,
+  children,
+  constant,
+  type Expression,
+  formatExpressions,
+  input,
+  valueType,
+} from "./expression.ts";
 
 /** An expression kernel's backward pass: which expressions, over which tensors, in which iteration space. */
 export interface ExpressionVjp {
@@ -22,8 +30,8 @@ export interface ExpressionVjp {
 }
 
 /**
- * The gradients of an expression kernel's inputs. Inputs of the full shape share one element-wise launch; a
- * broadcast input gets a reduction with the derivative fused into its read.
+ * The gradients of an expression kernel's inputs. Inputs of the full shape share one element-wise launch, and their
+ * gradients have their dtypes; a broadcast input gets a reduction with the derivative fused into its read, in f32.
  */
 export function expressionVjp(call: ExpressionVjp): (Tensor | null)[] {
   const { inputs, needs, shape } = call;
@@ -33,17 +41,24 @@ export function expressionVjp(call: ExpressionVjp): (Tensor | null)[] {
   const full: number[] = [];
   inputs.forEach((tensor, i) => {
     const gradient = gradients[i];
-    if (!needs[i] || tensor.dtype !== "f32" || isZero(gradient)) return;
+    if (!needs[i] || !isFloat(tensor.dtype) || isZero(gradient)) return;
     const same = sameShape(tensor.shape, shape);
-    if (same && gradient.op === "input" && sameShape(tensors[gradient.index].shape, shape)) {
-      result[i] = tensors[gradient.index];
+    const passed = gradient.op === "input" ? tensors[gradient.index] : undefined;
+    if (same && passed && passed.dtype === tensor.dtype && sameShape(passed.shape, shape)) {
+      result[i] = passed;
     } else if (same) full.push(i);
     else result[i] = reduced(call.name, gradient, tensors, shape, tensor.shape);
   });
   if (full.length > 0) {
     const { roots, used } = compact(full.map((i) => gradients[i]), tensors);
     const kernel = memoised("map", call.name, used, roots);
-    const outputs = apply(kernel, used, { shape });
+    const types = full.map((i) => inputs[i].dtype);
+    const common = commonFloat(used.map(({ dtype }) => dtype));
+    const outputs = apply(
+      kernel,
+      used,
+      types.every((type) => type === common) ? { shape } : { shape, types },
+    );
     full.forEach((i, k) => result[i] = outputs[k]);
   }
   return result;
@@ -122,7 +137,7 @@ function memoised(
   const key = `${kind} ${name} ${formatExpressions(roots)}`;
   let kernel = derived.get(key);
   if (!kernel) {
-    const types = used.map((tensor) => tensor.dtype);
+    const types = used.map((tensor) => valueType(tensor.dtype));
     kernel = kind === "map"
       ? elementwiseKernel(`${name}_backward`, types, roots)
       : reduceKernel(`${name}_backward_sum`, types, roots[0]);

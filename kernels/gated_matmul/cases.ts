@@ -3,6 +3,7 @@ import { Philox } from "../../engine/core/random.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { f32, i32, type Spec } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { GATED_LINEAR, GROUPED_GATED_LINEAR, type GroupedGatedAttrs } from "./mod.ts";
 
 function linear(lead: readonly number[], n: number, k: number, forwardOnly = false): KernelCase {
@@ -72,6 +73,8 @@ export const suites: readonly AnySuite[] = [
       linear([67], 71, 37, true),
       linear([130], 68, 132, true),
       linear([1], 32 * 65_536 + 1, 1, true),
+      inHalf(linear([3, 5], 36, 8)),
+      inHalf(linear([67], 71, 37, true), { inputs: [1, 2], name: "half-precision weights" }),
     ],
   },
   {
@@ -82,6 +85,7 @@ export const suites: readonly AnySuite[] = [
       experts({ counts: [33, 0, 32, 1], tile: 32, spare: 1 }, 68, 36, true),
       experts({ counts: [3, 5, 1, 0, 7], tile: 2, spare: 1 }, 67, 71, true),
       experts({ counts: [41, 3], tile: 40, spare: 0 }, 37, 8, true),
+      inHalf(experts({ counts: [0, 8, 9, 3], tile: 8, spare: 2 }, 12, 20)),
     ],
   },
 ];

@@ -52,7 +52,8 @@ export const GROUPED_GATED_LINEAR: Kernel<GroupedGatedAttrs> = {
     return streamingCost(inputs, [output, output, output], rows * n * (4 * k + GATE_FLOPS));
   },
   reference: groupedGatedReference,
-  webgpu: (inputs, attrs, limits) => groupedGatedWebGpu(groupedGatedSizes(inputs, attrs), attrs.tile, limits),
+  webgpu: (inputs, attrs, limits) =>
+    groupedGatedWebGpu(groupedGatedSizes(inputs, attrs), attrs.tile, inputs[1].dtype, limits),
   cpu: groupedGatedCpu,
   vjp: groupedGatedVjp,
 };

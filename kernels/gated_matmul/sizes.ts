@@ -1,6 +1,7 @@
+import { commonFloat } from "../../engine/core/dtype.ts";
 import { ShapeError } from "../../engine/core/errors.ts";
-import { sameShape, sizeOf } from "../../engine/core/shape.ts";
-import { expectDTypes, f32, formatSpec, type Spec } from "../../engine/core/spec.ts";
+import { sameShape, type Shape, sizeOf } from "../../engine/core/shape.ts";
+import { expectDTypes, formatSpec, makeSpec, type Spec } from "../../engine/core/spec.ts";
 import { groupedSizes } from "../moe/grouped_matmul/sizes.ts";
 
 /** Sizes of a gated product: x[rows, k], two weights [n, k]. */
@@ -28,7 +29,7 @@ export interface GroupedGatedAttrs {
  * @throws {ShapeError} when the sizes do not fit
  */
 export function gatedLinearSizes(inputs: readonly Spec[]): GatedSizes {
-  expectDTypes("gated_linear", inputs, ["f32", "f32", "f32"]);
+  expectDTypes("gated_linear", inputs, ["float", "float", "float"]);
   const [x, gate, up] = inputs;
   const k = x.shape[x.shape.length - 1];
   if (gate.shape.length !== 2 || gate.shape[1] !== k || !sameShape(gate.shape, up.shape)) {
@@ -37,7 +38,12 @@ export function gatedLinearSizes(inputs: readonly Spec[]): GatedSizes {
     );
   }
   const [n] = gate.shape;
-  return { rows: sizeOf(x.shape) / k, n, k, output: f32(...x.shape.slice(0, -1), n) };
+  return { rows: sizeOf(x.shape) / k, n, k, output: outputOf(inputs, [...x.shape.slice(0, -1), n]) };
+}
+
+/** `f16` where x and both weights are, else `f32`. */
+function outputOf(operands: readonly Spec[], shape: Shape): Spec {
+  return makeSpec(commonFloat(operands.map(({ dtype }) => dtype)), shape);
 }
 
 /**
@@ -52,10 +58,10 @@ export function groupedGatedSizes(
 ): GatedSizes & { readonly experts: number } {
   const [x, gate, up, ...plan] = inputs;
   const { rows, n, k, experts } = groupedSizes([x, gate, ...plan], { tile, transposeWeight: true });
-  if (up.dtype !== "f32" || !sameShape(gate.shape, up.shape)) {
+  if (up.dtype !== gate.dtype || !sameShape(gate.shape, up.shape)) {
     throw new ShapeError(
       `Cannot grouped_gated_linear ${formatSpec(gate)} and ${formatSpec(up)}: two equal weights wanted`,
     );
   }
-  return { rows, n, k, experts, output: f32(rows, n) };
+  return { rows, n, k, experts, output: outputOf([x, gate, up], [rows, n]) };
 }

@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT } from "../../engine/core/dtype.ts";
+import { bytesPerElement, type DType } from "../../engine/core/dtype.ts";
 import { bindingRanges, bindItems } from "../../engine/device/webgpu/ranges.ts";
 import { gridOf, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
 import { memoryOf } from "../matmul/memory.ts";
@@ -43,20 +43,21 @@ export function gatedLinearWebGpu(sizes: GatedSizes, limits: Limits): WebGpuPlan
 export function groupedGatedWebGpu(
   sizes: GatedSizes & { readonly experts: number },
   tile: number,
+  weights: DType,
   limits: Limits,
 ): WebGpuPlan {
   const { rows, n, k, experts } = sizes;
   const height = tile <= 32 ? 4 : 8;
   const blocks = rows / tile * Math.ceil(tile / (8 * height));
   const source = prelude(height, sizes) + groupedGated;
-  const expertBytes = BYTES_PER_ELEMENT * n * k;
+  const expertBytes = bytesPerElement(weights) * n * k;
   return {
     launches: bindingRanges(experts, expertBytes, limits).map((range) => {
-      const weights = [1, 2].map((slot) => bindItems(slot, range, expertBytes, experts));
+      const bound = [1, 2].map((slot) => bindItems(slot, range, expertBytes, experts));
       return {
         source,
         overrides: { R: rows, N: n, K: k, TILE: tile, FIRST: range.first, EXPERTS: range.count },
-        bindings: [0, ...weights, 6, 7, 8, 5],
+        bindings: [0, ...bound, 6, 7, 8, 5],
         groups: gridOf(blocks * Math.ceil(n / OUTPUTS), limits),
       };
     }),

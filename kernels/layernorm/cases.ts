@@ -2,6 +2,7 @@ import { Philox } from "../../engine/core/random.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { LAYERNORM, LAYERNORM_BACKWARD, type LayerNormAttrs } from "./mod.ts";
 
 type Case = KernelCase<LayerNormAttrs>;
@@ -57,6 +58,10 @@ export const suites: readonly AnySuite[] = [
       offset,
       constantRow,
       forward(MANY, true, { forwardOnly: true }),
+      ...SHAPES.slice(2, 5).flatMap((shape) => [
+        inHalf(forward(shape, true), { inputs: [0] }),
+        inHalf(forward(shape, false), { inputs: [], attrs: { out: "f16" }, name: "half-precision result" }),
+      ]),
     ],
   },
   {
@@ -64,6 +69,8 @@ export const suites: readonly AnySuite[] = [
     cases: [
       ...SHAPES.flatMap((shape) => [backward(shape, false), backward(shape, true)]),
       backward(MANY, true),
+      inHalf(backward(SHAPES[3], true), { inputs: [0, 1] }),
+      inHalf(backward(SHAPES[4], false), { inputs: [0], name: "half-precision gradient" }),
     ],
   },
 ];

@@ -1,3 +1,4 @@
+import type { Float } from "../../engine/core/dtype.ts";
 import { type Shape, sizeOf } from "../../engine/core/shape.ts";
 import { expectDTypes, f32, type Spec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
@@ -17,19 +18,21 @@ export interface LayerNormAttrs {
   readonly eps: number;
   /** Whether a weight and a bias follow the input. */
   readonly affine: boolean;
+  /** Dtype of the result; that of the input unless given. */
+  readonly out?: Float;
 }
 
 /** The `layernorm` kernel: `f32[.., D]`, with `affine` also weight and bias `f32[D]`, to `f32[.., D]`. */
 export const LAYERNORM: Kernel<LayerNormAttrs> = {
   name: "layernorm",
-  infer(inputs, { affine }) {
-    expectDTypes("layernorm", inputs, affine ? ["f32", "f32", "f32"] : ["f32"]);
+  infer(inputs, attrs) {
+    expectDTypes("layernorm", inputs, attrs.affine ? ["float", "f32", "f32"] : ["float"]);
     checkVectors("layernorm", inputs[0], inputs.slice(1));
-    return [inputs[0]];
+    return [outputOf(inputs[0], attrs)];
   },
   // Mean 1; difference, its square and two sums 4; correction and scale 2; weight and bias 2.
-  cost: (inputs, { affine }) =>
-    streamingCost(inputs, [inputs[0]], (affine ? 9 : 7) * sizeOf(inputs[0].shape)),
+  cost: (inputs, attrs) =>
+    streamingCost(inputs, [outputOf(inputs[0], attrs)], (attrs.affine ? 9 : 7) * sizeOf(inputs[0].shape)),
   reference: (inputs, [y], { eps }) => layernormReference(inputs, y, eps),
   webgpu: layernormWebGpu,
   cpu: layernormCpu,
@@ -38,12 +41,12 @@ export const LAYERNORM: Kernel<LayerNormAttrs> = {
 
 /**
  * The `layernorm_backward` kernel: gradient and input `f32[.., D]` (and weight `f32[D]`) to the gradient of the
- * input `f32[.., D]`, and mean and `1 / sqrt(variance + eps)` of every row, `f32[.., 1]`.
+ * input `f32[.., D]`, in the dtype of the input, and mean and `1 / sqrt(variance + eps)` of every row, `f32[.., 1]`.
  */
 export const LAYERNORM_BACKWARD: Kernel<LayerNormAttrs> = {
   name: "layernorm_backward",
   infer(inputs, { affine }) {
-    expectDTypes("layernorm_backward", inputs, affine ? ["f32", "f32", "f32"] : ["f32", "f32"]);
+    expectDTypes("layernorm_backward", inputs, affine ? ["float", "float", "f32"] : ["float", "float"]);
     checkVectors("layernorm_backward", inputs[1], inputs.slice(2));
     checkGradient("layernorm_backward", inputs[0], inputs[1]);
     return backwardOutputs(inputs[1]);
@@ -62,6 +65,10 @@ export const LAYERNORM_WEIGHT_BACKWARD: Kernel<ReduceAttrs> = reduceKernel(
   ["f32", "f32", "f32", "f32"],
   mul(input(0), mul(sub(input(1), input(2)), input(3))),
 );
+
+function outputOf({ dtype, shape }: Spec, { out }: LayerNormAttrs): Spec {
+  return { dtype: out ?? dtype, shape };
+}
 
 function backwardOutputs(x: Spec): readonly Spec[] {
   const row = rowShape(x.shape);

@@ -1,5 +1,6 @@
 import { f32 } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { LINEAR_BACKWARD, type LinearBackwardAttrs, MATMUL, type MatmulAttrs } from "./mod.ts";
 
 type Case = KernelCase<MatmulAttrs>;
@@ -84,8 +85,33 @@ const backwardCases: readonly BackwardCase[] = [
   backward([1], 1, 32_768 * 64 + 4, { bias: true, input: true }),
 ];
 
+/** Aligned and odd rows, a split sum, each operand alone, and results of the other dtype. */
+const halves: readonly Case[] = [
+  inHalf(product(8, 12, 20, { lead: [2, 3] })),
+  inHalf(product(8, 12, 20, { transA: true, transB: true, lead: [2] })),
+  inHalf(product(65, 66, 1100, FORWARD)),
+  ...[13, 36].flatMap((n) => [
+    inHalf(layer([3, 5], n, 2 * n), { inputs: [0, 1] }),
+    inHalf(layer([3, 5], n, 2 * n), { inputs: [0], name: "half-precision tokens" }),
+    inHalf(layer([3, 5], n, 2 * n), {
+      inputs: [1],
+      attrs: { out: "f16" },
+      name: "half-precision weight and result",
+    }),
+    inHalf(layer([3, 5], n, 2 * n), {
+      inputs: [0, 1],
+      attrs: { out: "f32" },
+      name: "half-precision operands",
+    }),
+  ]),
+  inHalf(product(3, 5, 4096, { ...FORWARD, transB: true })),
+];
+
 /** Sizes of the conformance test and of the benchmark. */
 export const suites: readonly AnySuite[] = [
-  { kernel: MATMUL, cases },
-  { kernel: LINEAR_BACKWARD, cases: backwardCases },
+  { kernel: MATMUL, cases: [...cases, ...halves] },
+  {
+    kernel: LINEAR_BACKWARD,
+    cases: [...backwardCases, ...[2, 3, 4].map((i) => inHalf(backwardCases[i]))],
+  },
 ];

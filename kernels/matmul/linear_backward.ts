@@ -51,12 +51,13 @@ function outputsOf(inputs: readonly Spec[], attrs: LinearBackwardAttrs): readonl
 
 /**
  * The `linear_backward` kernel, all gradients of `x W^T + b` at once: g `f32[.., N]`, x `f32[.., K]` and, for the
- * gradient of x, W `f32[N, K]` and what is to be added to it `f32[.., K]` -> dW `f32[N, K]`, db `f32[N]`, dx.
+ * gradient of x, W `f32[N, K]` and what is to be added to it `f32[.., K]` -> dW `f32[N, K]`, db `f32[N]`, dx. Any input
+ * may be `f16`; dx has the dtype of x, and dW and db are `f32`.
  */
 export const LINEAR_BACKWARD: Kernel<LinearBackwardAttrs> = {
   name: "linear_backward",
   infer(inputs, attrs) {
-    expectDTypes("linear_backward", inputs, inputs.map(() => "f32" as const));
+    expectDTypes("linear_backward", inputs, inputs.map(() => "float" as const));
     return outputsOf(inputs, attrs);
   },
   cost(inputs, attrs) {

@@ -5,7 +5,7 @@
 // Barriers: after the tiles are filled, and before the next ones overwrite them.
 // Splits: where C has too few tiles to fill a GPU, k is cut into SPLITS ranges of DEPTH steps; c is then
 //   f32[SPLITS, BATCH, M, N], and matmul_sum.wgsl adds it up in order.
-// Next: half-precision operands, and subgroup matrices when WebGPU has them.
+// Next: subgroup matrices when WebGPU has them.
 override M: u32;
 override N: u32;
 override K: u32;

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { commonFloat, type Float } from "../../engine/core/dtype.ts";
 import { ShapeError } from "../../engine/core/errors.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
-import { expectDTypes, f32, formatSpec } from "../../engine/core/spec.ts";
+import { expectDTypes, formatSpec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
 import { type Kernel, streamingCost, type VjpContext } from "../../engine/kernel.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -14,7 +15,7 @@ import { reshape } from "../reshape/mod.ts";
 import { matmulCpu } from "./cpu.ts";
 import { linearBackward } from "./linear_backward.ts";
 import { matmulReference } from "./reference.ts";
-import { type MatmulAttrs, matmulSizes } from "./sizes.ts";
+import { type MatmulAttrs, matmulAttrs, matmulOutput, matmulSizes } from "./sizes.ts";
 import { matmulWebGpu } from "./webgpu.ts";
 
 export {
@@ -30,12 +31,12 @@ export { type MatmulAttrs, type MatmulSizes, matmulSizes } from "./sizes.ts";
 export const MATMUL: Kernel<MatmulAttrs> = {
   name: "matmul",
   infer(inputs, attrs) {
-    expectDTypes("matmul", inputs, inputs.length === 3 ? ["f32", "f32", "f32"] : ["f32", "f32"]);
-    return [f32(...matmulSizes(inputs, attrs).shape)];
+    expectDTypes("matmul", inputs, inputs.length === 3 ? ["float", "float", "f32"] : ["float", "float"]);
+    return [matmulOutput(inputs, attrs)];
   },
   cost(inputs, attrs) {
-    const { batch, m, n, k, shape } = matmulSizes(inputs, attrs);
-    return streamingCost(inputs, [f32(...shape)], 2 * batch * m * n * k);
+    const { batch, m, n, k } = matmulSizes(inputs, attrs);
+    return streamingCost(inputs, [matmulOutput(inputs, attrs)], 2 * batch * m * n * k);
   },
   reference: matmulReference,
   webgpu: matmulWebGpu,
@@ -49,6 +50,8 @@ export interface MatmulOptions {
   readonly transA?: boolean;
   /** Whether `b` is stored transposed. */
   readonly transB?: boolean;
+  /** Dtype of the result; `f16` where `a` and `b` are, else `f32`, unless given. Sums are `f32` in any case. */
+  readonly out?: Float;
 }
 
 /**
@@ -61,8 +64,7 @@ export interface MatmulOptions {
  * @throws {ShapeError} when inner or leading dimensions differ, or `transA` meets leading dimensions that `b` lacks
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transA = false, transB = false } = options;
-  return apply(MATMUL, [a, b], { transA, transB })[0];
+  return apply(MATMUL, [a, b], matmulAttrs(options, [a, b], options.out))[0];
 }
 
 /**
@@ -71,30 +73,38 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
  * @param x `f32[.., K]`
  * @param weight `f32[N, K]`
  * @param bias `f32[N]`
+ * @param out dtype of the result; `f16` where `x` and `weight` are, else `f32`, unless given
  * @returns `f32[.., N]`
  * @throws {ShapeError} when the sizes differ, or `weight` is not a matrix
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, out?: Float): Tensor {
   if (weight.shape.length !== 2) {
     throw new ShapeError(
       `Cannot apply weight ${formatSpec(weight.spec)} to ${formatSpec(x.spec)}: f32[N, K] wanted`,
     );
   }
-  return apply(MATMUL, bias ? [x, weight, bias] : [x, weight], { transA: false, transB: true })[0];
+  const attrs = matmulAttrs({ transB: true }, [x, weight], out);
+  return apply(MATMUL, bias ? [x, weight, bias] : [x, weight], attrs)[0];
 }
 
-/** With G the gradient of C = A B: dA = G B^T and dB = A^T G; a transposed operand gets the transpose of that. */
+/**
+ * With G the gradient of C = A B: dA = G B^T and dB = A^T G; a transposed operand gets the transpose of that. dA has the
+ * dtype of A. dB is `f32` even where B is `f16`: B is a weight, whose gradient is a long sum and goes to an optimizer.
+ */
 function matmulVjp(context: VjpContext<MatmulAttrs>): (Tensor | null)[] {
   const { inputs: [a, b], grads: [grad], attrs: { transA, transB }, needs } = context;
   if (!grad) return context.inputs.map(() => null);
   if (transB && !transA && needs[1] && b.shape.length === 2) return linearVjp(context, grad);
+  const own = commonFloat([a.dtype]);
   const dA = () =>
-    transA ? matmul(b, grad, { transA: transB, transB: true }) : matmul(grad, b, { transB: !transB });
+    transA
+      ? matmul(b, grad, { transA: transB, transB: true, out: own })
+      : matmul(grad, b, { transB: !transB, out: own });
   const dB = () => {
     const [left, right] = folded(a, b) ? [asMatrix(a), asMatrix(grad)] : [a, grad];
     return transB
-      ? matmul(right, left, { transA: true, transB: transA })
-      : matmul(left, right, { transA: !transA });
+      ? matmul(right, left, { transA: true, transB: transA, out: "f32" })
+      : matmul(left, right, { transA: !transA, out: "f32" });
   };
   const gradients = [needs[0] ? dA() : null, needs[1] ? dB() : null];
   return context.inputs.length === 3 ? [...gradients, needs[2] ? sumRows(grad) : null] : gradients;

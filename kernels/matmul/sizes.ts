@@ -1,3 +1,4 @@
+import { commonFloat, type DType, type Float } from "../../engine/core/dtype.ts";
 import { ShapeError } from "../../engine/core/errors.ts";
 import { sameShape, type Shape, sizeOf } from "../../engine/core/shape.ts";
 import { formatSpec, type Spec } from "../../engine/core/spec.ts";
@@ -8,6 +9,24 @@ export interface MatmulAttrs {
   readonly transA: boolean;
   /** Whether B is stored as `[n, k]`. */
   readonly transB: boolean;
+  /** Dtype of C where A and B do not give it: `f16` where both are, else `f32`. */
+  readonly out?: Float;
+}
+
+/** Attributes of a product whose result shall have dtype `out`, which is left unsaid where the operands say it. */
+export function matmulAttrs(
+  { transA = false, transB = false }: Partial<MatmulAttrs>,
+  operands: readonly { readonly dtype: DType }[],
+  out?: Float,
+): MatmulAttrs {
+  const own = commonFloat(operands.map(({ dtype }) => dtype));
+  return out === undefined || out === own ? { transA, transB } : { transA, transB, out };
+}
+
+/** Spec of C. */
+export function matmulOutput(inputs: readonly Spec[], attrs: MatmulAttrs): Spec {
+  const [a, b] = inputs;
+  return { dtype: attrs.out ?? commonFloat([a.dtype, b.dtype]), shape: matmulSizes(inputs, attrs).shape };
 }
 
 /** A matmul as `batch` independent products C[m, n] = op(A)[m, k] op(B)[k, n]. */

@@ -8,14 +8,8 @@ import type { CpuPlan } from "../../engine/kernel.ts";
 const GRAIN = 4096;
 
 function loadAsF32(address: Expr<"i32">, dtype: DType): Expr<"f32"> {
-  switch (dtype) {
-    case "f32":
-      return f32.load(address);
-    case "i32":
-      return f32.convert_i32_s(i32.load(address));
-    case "u32":
-      return f32.convert_i32_u(i32.load(address));
-  }
+  if (dtype === "i32") return f32.convert_i32_s(i32.load(address));
+  return dtype === "u32" ? f32.convert_i32_u(i32.load(address)) : f32.load(address);
 }
 
 /** A work item is one element of the value. */

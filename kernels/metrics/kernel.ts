@@ -33,7 +33,7 @@ export const LOG_ROW: Kernel<LogRowAttrs> = {
   mutates: [0],
   infer(inputs, { column }) {
     const [ring, rng, value] = inputs;
-    expectDTypes("log_row", inputs, ["f32", "u32", value?.dtype ?? "f32"]);
+    expectDTypes("log_row", inputs, ["f32", "u32", !value || value.dtype === "f16" ? "f32" : value.dtype]);
     checkRow(ring, rng, value, column);
     return [];
   },

@@ -1,4 +1,4 @@
-import { ShapeError } from "../../engine/core/errors.ts";
+import { DTypeError, ShapeError } from "../../engine/core/errors.ts";
 import { formatSpec, makeSpec, type Spec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
 import { type Kernel, streamingCost } from "../../engine/kernel.ts";
@@ -14,6 +14,9 @@ export interface PermuteAttrs {
 }
 
 function inferPermute(x: Spec, order: readonly number[]): Spec {
+  if (x.dtype === "f16") {
+    throw new DTypeError(`Cannot permute ${formatSpec(x)}: elements of 4 bytes are wanted`);
+  }
   const rank = x.shape.length;
   const sorted = [...order].sort((a, b) => a - b);
   if (order.length !== rank || rank > MAX_RANK || sorted.some((dim, i) => dim !== i)) {

@@ -2,6 +2,7 @@ import { f32, type Spec } from "../../engine/core/spec.ts";
 import { Philox } from "../../engine/core/random.ts";
 import { type Shape, sizeOf } from "../../engine/core/shape.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { add, input, mul, sigmoid } from "../expression/expression.ts";
 import { MSE, type ReduceAttrs, reduceKernel, SUM } from "./mod.ts";
 
@@ -61,8 +62,16 @@ function mse(name: string, ...shape: number[]): KernelCase<ReduceAttrs> {
 
 /** Sizes of the conformance test and of the benchmark. */
 export const suites: readonly AnySuite[] = [
-  { kernel: SUM, cases: sums },
-  { kernel: MSE, cases: [mse("one element", 1), mse("a prime", 61), mse("images", 4, 3, 17, 17)] },
+  { kernel: SUM, cases: [...sums, ...sums.slice(2, 8).map((test) => inHalf(test))] },
+  {
+    kernel: MSE,
+    cases: [
+      mse("one element", 1),
+      mse("a prime", 61),
+      mse("images", 4, 3, 17, 17),
+      inHalf(mse("images", 4, 3, 17, 17), { inputs: [0], name: "half-precision prediction" }),
+    ],
+  },
   {
     kernel: FUSED,
     cases: [
@@ -74,6 +83,11 @@ export const suites: readonly AnySuite[] = [
       fused("batch and width", [3, 7, 11], [1, 7, 1]),
       fused("everything", [3, 7, 11], [1, 1, 1]),
       fused("several chunks", [3, 1501, 70], [1, 1, 70], FORWARD),
+      inHalf(fused("tokens", [2, 13, 20], [2, 1, 20])),
+      inHalf(fused("tokens", [2, 13, 20], [2, 1, 20]), {
+        inputs: [0],
+        name: "one operand in half precision",
+      }),
     ],
   },
 ];

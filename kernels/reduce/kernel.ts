@@ -19,7 +19,7 @@ export interface ReduceAttrs {
   readonly scale: number;
 }
 
-/** Sums an expression of the inputs' elements over the dimensions where `shape` has a 1. */
+/** Sums an expression of the inputs' elements over the dimensions where `shape` has a 1; the sums are `f32`. */
 export function reduceKernel(
   name: string,
   types: readonly DType[],
@@ -28,7 +28,7 @@ export function reduceKernel(
   return {
     name,
     infer(inputs, attrs) {
-      expectDTypes(name, inputs, types);
+      expectDTypes(name, inputs, types.map((type) => type === "f32" ? "float" : type));
       checkShapes(name, inputs, attrs);
       return [f32(...attrs.shape)];
     },

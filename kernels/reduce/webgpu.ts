@@ -1,6 +1,6 @@
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
-import { type Expression, input, usedInputs } from "../expression/expression.ts";
+import { type Expression, input, usedInputs, valueType } from "../expression/expression.ts";
 import { toWgsl, wgslOffsets } from "../expression/wgsl.ts";
 import { type ReduceAxes, reduceAxes } from "./axes.ts";
 import type { ReduceAttrs } from "./kernel.ts";
@@ -108,7 +108,7 @@ function header({ root, inputs, axes }: Pass, used: readonly number[]): string {
     [kept[index], summed[index]].filter((term) => term !== "0u").join(" + ") || "0u";
   const body = toWgsl([root], (index) => `x${index}[${offset(index)}]`);
   const bindings = used.map((index, b) =>
-    `@group(0) @binding(${b}) var<storage, read> x${index}: array<${inputs[index].dtype}>;\n`
+    `@group(0) @binding(${b}) var<storage, read> x${index}: array<${valueType(inputs[index].dtype)}>;\n`
   );
   return `${bindings.join("")}@group(0) @binding(${used.length}) var<storage, read_write> y: array<f32>;
 

@@ -1,5 +1,6 @@
 import { f32 } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { RMSNORM, RMSNORM_BACKWARD, type RmsNormAttrs } from "./mod.ts";
 
 type Case = KernelCase<RmsNormAttrs>;
@@ -24,7 +25,21 @@ function backward(shape: readonly number[]): Case {
 export const suites: readonly AnySuite[] = [
   {
     kernel: RMSNORM,
-    cases: [...SHAPES.map((shape) => forward(shape)), forward(MANY, { forwardOnly: true })],
+    cases: [
+      ...SHAPES.map((shape) => forward(shape)),
+      forward(MANY, { forwardOnly: true }),
+      ...SHAPES.slice(2, 5).flatMap((shape) => [
+        inHalf(forward(shape), { inputs: [0] }),
+        inHalf(forward(shape), { inputs: [], attrs: { out: "f16" }, name: "half-precision result" }),
+      ]),
+    ],
   },
-  { kernel: RMSNORM_BACKWARD, cases: [...SHAPES, MANY].map(backward) },
+  {
+    kernel: RMSNORM_BACKWARD,
+    cases: [
+      ...[...SHAPES, MANY].map(backward),
+      inHalf(backward(SHAPES[3]), { inputs: [0, 1] }),
+      inHalf(backward(SHAPES[4]), { inputs: [0], name: "half-precision gradient" }),
+    ],
+  },
 ];

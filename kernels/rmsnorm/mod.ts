@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Float } from "../../engine/core/dtype.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { expectDTypes, f32, type Spec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
@@ -21,18 +22,24 @@ import source from "./rmsnorm.wgsl" with { type: "text" };
 export interface RmsNormAttrs {
   /** Added to the mean square. */
   readonly eps: number;
+  /** Dtype of the result; that of the input unless given. */
+  readonly out?: Float;
+}
+
+function outputOf({ dtype, shape }: Spec, { out }: RmsNormAttrs): Spec {
+  return { dtype: out ?? dtype, shape };
 }
 
 /** The `rmsnorm` kernel: `f32[.., D]` and weight `f32[D]` to `f32[.., D]`. */
 export const RMSNORM: Kernel<RmsNormAttrs> = {
   name: "rmsnorm",
-  infer(inputs) {
-    expectDTypes("rmsnorm", inputs, ["f32", "f32"]);
+  infer(inputs, attrs) {
+    expectDTypes("rmsnorm", inputs, ["float", "f32"]);
     checkVectors("rmsnorm", inputs[0], inputs.slice(1));
-    return [inputs[0]];
+    return [outputOf(inputs[0], attrs)];
   },
   // Square and sum, scale, weight.
-  cost: (inputs) => streamingCost(inputs, [inputs[0]], 4 * sizeOf(inputs[0].shape)),
+  cost: (inputs, attrs) => streamingCost(inputs, [outputOf(inputs[0], attrs)], 4 * sizeOf(inputs[0].shape)),
   reference: (inputs, [y], { eps }) => rmsnormReference(inputs, y, eps),
   webgpu: ([x], { eps }, limits) => {
     const kernel = { source, partial: "f32", overrides: { EPS: eps }, bindings: [0, 1, 2] } as const;
@@ -44,12 +51,12 @@ export const RMSNORM: Kernel<RmsNormAttrs> = {
 
 /**
  * The `rmsnorm_backward` kernel: gradient and input `f32[.., D]` and weight `f32[D]` to the gradient of the input
- * `f32[.., D]`, and `1 / sqrt(mean(x^2) + eps)` of every row, `f32[.., 1]`.
+ * `f32[.., D]`, in the dtype of the input, and `1 / sqrt(mean(x^2) + eps)` of every row, `f32[.., 1]`.
  */
 export const RMSNORM_BACKWARD: Kernel<RmsNormAttrs> = {
   name: "rmsnorm_backward",
   infer(inputs) {
-    expectDTypes("rmsnorm_backward", inputs, ["f32", "f32", "f32"]);
+    expectDTypes("rmsnorm_backward", inputs, ["float", "float", "f32"]);
     checkVectors("rmsnorm_backward", inputs[1], inputs.slice(2));
     checkGradient("rmsnorm_backward", inputs[0], inputs[1]);
     return backwardOutputs(inputs[1]);
@@ -93,9 +100,10 @@ function rmsnormVjp(context: VjpContext<RmsNormAttrs>): readonly (Tensor | null)
  *
  * @param x `f32[.., D]`
  * @param weight `f32[D]`
+ * @param out dtype of the result; that of `x` unless given
  * @returns `f32[.., D]`
  * @throws {ShapeError} when the weight's length is not that of the last axis
  */
-export function rmsnorm(x: Tensor, weight: Tensor, eps = 1e-6): Tensor {
-  return apply(RMSNORM, [x, weight], { eps })[0];
+export function rmsnorm(x: Tensor, weight: Tensor, eps = 1e-6, out?: Float): Tensor {
+  return apply(RMSNORM, [x, weight], out === undefined || out === x.dtype ? { eps } : { eps, out })[0];
 }

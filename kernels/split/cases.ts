@@ -1,5 +1,6 @@
 import { f32, i32 } from "../../engine/core/spec.ts";
 import type { AnySuite, KernelSuite } from "../../engine/kernel.ts";
+import { inHalf } from "../half_cases.ts";
 import { CONCAT, type ConcatAttrs, type Part, SPLIT, type SplitAttrs } from "./kernel.ts";
 
 function sizes(...list: number[]): readonly Part[] {
@@ -70,4 +71,11 @@ const concat: KernelSuite<ConcatAttrs> = {
 };
 
 /** Sizes of `split` and `concat`. */
-export const suites: readonly AnySuite[] = [split, concat];
+export const suites: readonly AnySuite[] = [split, concat].map((suite: AnySuite) => ({
+  ...suite,
+  cases: [
+    ...suite.cases,
+    ...suite.cases.filter(({ forwardOnly, inputs: [{ dtype }] }) => !forwardOnly && dtype === "f32")
+      .map((test) => inHalf(test)),
+  ],
+}));

@@ -4,6 +4,7 @@ import { formatSpec, makeSpec, type Spec } from "../../engine/core/spec.ts";
 import { apply } from "../../engine/device/device.ts";
 import { type Kernel, streamingCost, type VjpContext } from "../../engine/kernel.ts";
 import type { Tensor } from "../../engine/tensor.ts";
+import { cast } from "../cast/mod.ts";
 import { full } from "../elementwise/mod.ts";
 import { copyCpu } from "./cpu.ts";
 import { type Rows, rowsOf } from "./layout.ts";
@@ -95,19 +96,24 @@ function concatRows(inputs: readonly Spec[], axis: number): Rows {
   return rowsOf(concatShape(inputs, axis).shape, axis, partsOf(inputs, axis));
 }
 
-/** Gradients of the parts side by side; zeros where a part did not reach the loss or belongs to none. */
+/**
+ * Gradients of the parts side by side; zeros where a part did not reach the loss or belongs to none. They keep their
+ * dtype if they have one dtype, and otherwise get that of `x`.
+ */
 function splitVjp({ inputs: [x], grads, attrs: { axis, parts } }: VjpContext<SplitAttrs>): readonly Tensor[] {
   const pieces: Tensor[] = [];
   let last = 0;
+  const [first, ...others] = grads.filter((grad) => grad !== null);
+  const dtype = !first || others.some((grad) => grad.dtype !== first.dtype) ? x.dtype : first.dtype;
   const zeros = (until: number) => {
-    if (until > last) pieces.push(full(x.device, withSize(x.shape, axis, until - last), 0));
+    if (until > last) pieces.push(full(x.device, withSize(x.shape, axis, until - last), 0, dtype));
     last = until;
   };
   parts.forEach(({ start, size }, i) => {
     const grad = grads[i];
     if (!grad) return;
     zeros(start);
-    pieces.push(grad);
+    pieces.push(cast(grad, dtype));
     last = start + size;
   });
   zeros(x.shape[axis]);
@@ -132,7 +138,7 @@ export const SPLIT: Kernel<SplitAttrs> = {
     return streamingCost(outputs, outputs, 0);
   },
   reference: ([x], outputs, attrs) => splitReference(x, outputs, splitRows(x.spec, attrs)),
-  webgpu: ([x], attrs, limits) => splitWebGpu(splitRows(x, attrs), limits),
+  webgpu: ([x], attrs, limits) => splitWebGpu(splitRows(x, attrs), x.dtype, limits),
   cpu: ([x], attrs) => copyCpu("split", splitRows(x, attrs)),
   vjp: splitVjp,
 };
@@ -144,7 +150,7 @@ export const CONCAT: Kernel<ConcatAttrs> = {
   cost: (inputs, { axis }) => streamingCost(inputs, [concatShape(inputs, axis)], 0),
   reference: (inputs, [out], { axis }) =>
     concatReference(inputs, out, concatRows(inputs.map(({ spec }) => spec), axis)),
-  webgpu: (inputs, { axis }, limits) => concatWebGpu(concatRows(inputs, axis), limits),
+  webgpu: (inputs, { axis }, limits) => concatWebGpu(concatRows(inputs, axis), inputs[0].dtype, limits),
   cpu: (inputs, { axis }) => copyCpu("concat", concatRows(inputs, axis)),
   vjp: concatVjp,
 };

@@ -128,7 +128,7 @@ export class BatchPoolMoe implements DitLayer {
   /** The predictor sees the tokens but does not change them: its loss must not reach the network. */
   #predict(tokens: Tensor): Tensor {
     const [first, second] = this.#predictor;
-    return second.forward(silu(first.forward(detach(tokens)))); // f32[S, E]
+    return second.forward(silu(first.forward(detach(tokens))), "f32"); // f32[S, E]
   }
 
   /** What a training step teaches: the predictor's loss, and where the thresholds are to move. */

@@ -1,3 +1,4 @@
+import { commonFloat } from "../../engine/core/dtype.ts";
 import { zeros } from "../../engine/params/init.ts";
 import type { ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -47,7 +48,11 @@ export class Modulation {
   norm(norm: Norm, x: Tensor, shift: number, scale: number): Tensor {
     if (norm === PLAIN_LAYERNORM) return adaLnNorm(x, this.vectors, { shift, scale });
     this.#split ??= split(this.vectors, 1, this.vectors.shape[1]); // f32[B, 1, D] each
-    return modulate(norm.forward(x), this.#split[shift], this.#split[scale]);
+    return modulate(
+      norm.forward(x, commonFloat([this.vectors.dtype])),
+      this.#split[shift],
+      this.#split[scale],
+    );
   }
 
   /**

@@ -110,9 +110,11 @@ export class Attention {
   /** q `f32[B, T, H, d]` and k, v `f32[B, T, Hkv, d]`, normalised and not yet rotated. */
   #heads(x: Tensor): Heads {
     const [batch, tokens] = x.shape;
+    // Attention across the batch rotates and permutes its operands, in kernels that know f32 alone.
+    const dtype = this.#sinks ? "f32" : undefined;
     const [q, k, v] = this.#qkv.length === 1
-      ? split(this.#qkv[0].forward(x), 2, 3)
-      : this.#qkv.map((projection) => projection.forward(x));
+      ? split(this.#qkv[0].forward(x, dtype), 2, 3)
+      : this.#qkv.map((projection) => projection.forward(x, dtype));
     const heads = (t: Tensor, count: number) => reshape(t, [batch, tokens, count, this.#headDim]);
     const [qHeads, kHeads] = [heads(q, this.config.num_heads), heads(k, this.#kvHeads)];
     return {

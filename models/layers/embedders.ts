@@ -89,6 +89,7 @@ export class PatchEmbed {
   ) {
     this.#weight = scope.parameter("proj.weight", [hidden, channels, patch, patch], {
       init: xavierUniform(),
+      castable: true,
     });
     this.#bias = scope.parameter("proj.bias", [hidden], { init: zeros() });
   }
@@ -123,9 +124,9 @@ export class BottleneckPatchEmbed {
     private readonly bottleneck: number,
     private readonly hidden: number,
   ) {
-    const init = xavierUniform();
-    this.#squeeze = scope.parameter("proj1.weight", [bottleneck, channels, patch, patch], { init });
-    this.#weight = scope.parameter("proj2.weight", [hidden, bottleneck, 1, 1], { init });
+    const options = { init: xavierUniform(), castable: true };
+    this.#squeeze = scope.parameter("proj1.weight", [bottleneck, channels, patch, patch], options);
+    this.#weight = scope.parameter("proj2.weight", [hidden, bottleneck, 1, 1], options);
     this.#bias = scope.parameter("proj2.bias", [hidden], { init: zeros() });
   }
 

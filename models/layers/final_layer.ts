@@ -40,7 +40,8 @@ export class FinalLayer {
   forward(x: Tensor, condition: Tensor): Tensor {
     return x.device.at(this.path, () => {
       const modulation = this.#adaLn.forward(condition); // shift, scale
-      return this.#linear.forward(modulation.norm(this.#norm, x, 0, 1));
+      // The loss is made of this: it keeps all digits.
+      return this.#linear.forward(modulation.norm(this.#norm, x, 0, 1), "f32");
     });
   }
 }

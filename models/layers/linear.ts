@@ -1,3 +1,4 @@
+import { commonFloat, type Float } from "../../engine/core/dtype.ts";
 import type { Initializer } from "../../engine/params/init.ts";
 import { xavierUniform, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
@@ -24,7 +25,8 @@ export class Linear {
   /** Declares weight and bias. */
   constructor(scope: ParamScope, inputs: number, outputs: number, options: LinearOptions = {}) {
     this.path = scope.path;
-    this.weight = scope.parameter("weight", [outputs, inputs], { init: options.init ?? xavierUniform() });
+    const init = options.init ?? xavierUniform();
+    this.weight = scope.parameter("weight", [outputs, inputs], { init, castable: true });
     if (options.bias ?? true) this.bias = scope.parameter("bias", [outputs], { init: zeros() });
   }
 
@@ -32,9 +34,14 @@ export class Linear {
    * Applies the layer.
    *
    * @param x `f32[..., in]`
+   * @param out dtype of the result; that of the weight unless given
    * @returns `f32[..., out]`
    */
-  forward(x: Tensor): Tensor {
-    return x.device.at(this.path, () => linear(x, this.weight.tensor, this.bias?.tensor));
+  forward(x: Tensor, out?: Float): Tensor {
+    const weight = this.weight.tensor;
+    return x.device.at(
+      this.path,
+      () => linear(x, weight, this.bias?.tensor, out ?? commonFloat([weight.dtype])),
+    );
   }
 }

@@ -1,3 +1,4 @@
+import type { Float } from "../../engine/core/dtype.ts";
 import { ones, zeros } from "../../engine/params/init.ts";
 import type { Parameter, ParamScope } from "../../engine/params/param_store.ts";
 import type { Tensor } from "../../engine/tensor.ts";
@@ -6,12 +7,18 @@ import { rmsnorm } from "../../kernels/rmsnorm/mod.ts";
 
 /** A normalisation over the last dimension: `f32[..., D] -> f32[..., D]`. */
 export interface Norm {
-  /** Normalises the last axis. */
-  forward(x: Tensor): Tensor;
+  /**
+   * Normalises the last axis.
+   *
+   * @param out dtype of the result; that of `x` unless given
+   */
+  forward(x: Tensor, out?: Float): Tensor;
 }
 
 /** LayerNorm without learned weights, eps 1e-6: the norm of adaLN blocks. */
-export const PLAIN_LAYERNORM: Norm = { forward: (x) => layernorm(x) };
+export const PLAIN_LAYERNORM: Norm = {
+  forward: (x, out) => layernorm(x, undefined, undefined, undefined, out),
+};
 
 /** LayerNorm with learned weight and bias. */
 export class LayerNorm implements Norm {
@@ -29,8 +36,8 @@ export class LayerNorm implements Norm {
    *
    * @param x `f32[..., D]`
    */
-  forward(x: Tensor): Tensor {
-    return layernorm(x, this.#weight.tensor, this.#bias.tensor, this.eps);
+  forward(x: Tensor, out?: Float): Tensor {
+    return layernorm(x, this.#weight.tensor, this.#bias.tensor, this.eps, out);
   }
 }
 
@@ -48,7 +55,7 @@ export class RmsNorm implements Norm {
    *
    * @param x `f32[..., D]`
    */
-  forward(x: Tensor): Tensor {
-    return rmsnorm(x, this.#weight.tensor);
+  forward(x: Tensor, out?: Float): Tensor {
+    return rmsnorm(x, this.#weight.tensor, undefined, out);
   }
 }

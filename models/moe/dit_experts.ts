@@ -12,7 +12,12 @@ function stacked(
   shape: readonly [number, ...number[]],
   init = xavierUniform(),
 ): Parameter {
-  return scope.parameter(`experts.*.${name}`, shape, { init, experts: shape[0], routedBy: scope.path });
+  return scope.parameter(`experts.*.${name}`, shape, {
+    init,
+    experts: shape[0],
+    routedBy: scope.path,
+    castable: true,
+  });
 }
 
 /** Experts of DiffMoE, token and expert choice: Linear, tanh-approximated GELU, Linear, with biases (behaviour 18). */

@@ -50,7 +50,7 @@ function stacked(
   shape: readonly [number, ...number[]],
   init = xavierUniform(),
 ): Parameter {
-  const options = { init, experts: shape[0], routedBy: scope.path };
+  const options = { init, experts: shape[0], routedBy: scope.path, castable: true };
   return scope.parameter(`experts.blocks.*.${name}`, shape, options);
 }
 
@@ -97,7 +97,7 @@ export const SWIGLU_EXPERTS: ExpertKind = {
  * @returns `f32[R, N]`; padding rows are zero
  */
 export function groupedLinear(rows: Tensor, weight: Parameter, bias: Parameter, plan: DispatchPlan): Tensor {
-  const ones = full(rows.device, [plan.rows, 1], 1);
+  const ones = full(rows.device, [plan.rows, 1], 1, rows.dtype);
   const column = reshape(bias.tensor, [...bias.spec.shape, 1]); // f32[E, N, 1]
   return add(groupedMatmul(rows, weight.tensor, plan), groupedMatmul(ones, column, plan)); // f32[R, N]
 }

@@ -60,6 +60,16 @@ Deno.test("`train` refuses bad input with one line, and writes nothing", () =>
     await refuses(train, ["--model.rope_type=3d"], "model.rope_type");
     await refuses(train, ["--optim.lr=-1"], "Cannot use optim.lr -1");
     await refuses(train, ["--steps=0"], "Cannot use --steps 0");
+    await refuses(
+      train,
+      ["--precision=bf16"],
+      'Cannot set --train.precision to "bf16": one of "f32", "f16" is wanted',
+    );
+    await refuses(
+      train,
+      [...flags, `--data=${images}`, "--precision=f16"],
+      "--precision f16 on the cpu device",
+    );
     await refuses(train, ["--sptes=1"], "Unknown option --sptes");
     await refuses(train, ["--config=missing.yaml"], "missing.yaml");
     await refuses(train, [`--resume=${empty}`], "it has no checkpoint.safetensors");

@@ -1,8 +1,8 @@
 import { assert } from "@std/assert";
-import { type AnyCase, inputValues } from "../../bench/suites.ts";
+import { type AnyCase, inDType, inputValues } from "../../bench/suites.ts";
 import { backward } from "../../engine/autodiff/backward.ts";
 import { Tape } from "../../engine/autodiff/tape.ts";
-import { dtypeOf, type HostArray } from "../../engine/core/dtype.ts";
+import { dtypeOf, type HostArray, isFloat } from "../../engine/core/dtype.ts";
 import { Philox } from "../../engine/core/random.ts";
 import { sizeOf } from "../../engine/core/shape.ts";
 import { formatSpec, type Spec } from "../../engine/core/spec.ts";
@@ -23,13 +23,13 @@ export interface CaseRun {
 const SEED = 20251201;
 
 function upstreamOf(spec: Spec, output: number): HostArray {
-  return new Philox(SEED, 1, output).normals(sizeOf(spec.shape));
+  return inDType(spec.dtype, new Philox(SEED, 1, output).normals(sizeOf(spec.shape)));
 }
 
 /** The inputs whose gradients a case checks. */
 export function differentiated(kernel: AnyKernel, { inputs, differentiate, forwardOnly }: AnyCase): number[] {
   if (!kernel.vjp || forwardOnly) return [];
-  return [...(differentiate ?? inputs.keys())].filter((i) => inputs[i].dtype === "f32");
+  return [...(differentiate ?? inputs.keys())].filter((i) => isFloat(inputs[i].dtype));
 }
 
 /** Runs a case on a device, forward and backward. */
@@ -75,7 +75,7 @@ export function compareRuns(run: CaseRun, oracle: CaseRun, tolerance: number): s
   const lines: string[] = [];
   const check = (name: string, got: HostArray, want: HostArray, most: number) => {
     const error = relativeError(got, want);
-    if (!(error <= (want instanceof Float32Array ? most : 0))) {
+    if (!(error <= (isFloat(dtypeOf(want)) ? most : 0))) {
       lines.push(`${name}: error ${error}, allowed ${most}`);
     }
   };
@@ -100,7 +100,7 @@ export async function finiteDifferences(device: Device, kernel: AnyKernel, test:
   const loss = () => {
     using _inner = device.scope();
     return device.execute(kernel, inputs, test.attrs).reduce((sum, output, i) => {
-      if (output.dtype !== "f32") return sum;
+      if (!isFloat(output.dtype)) return sum;
       return sum + dot(viewOf(output.buffer(), output.spec).data, upstreamOf(output.spec, i));
     }, 0);
   };

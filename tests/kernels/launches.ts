@@ -3,6 +3,7 @@ import { Tape } from "../../engine/autodiff/tape.ts";
 import type { Call, Lowered } from "../../engine/device/backend.ts";
 import { Device } from "../../engine/device/device.ts";
 import { NullBackend } from "../../engine/device/null_backend.ts";
+import { withStorageTypes } from "../../engine/device/webgpu/storage_types.ts";
 import type { AnyKernel, Launch, Limits } from "../../engine/kernel.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { type AnyCase, findSuites } from "../../bench/suites.ts";
@@ -45,6 +46,12 @@ async function callsOf(kernel: AnyKernel, test: AnyCase): Promise<readonly Call[
   return backend.calls;
 }
 
+/** The dispatches of a call as a device compiles them. */
+function launchesOf({ kernel, inputs, outputs, attrs }: Call, limits: Limits): readonly Launch[] {
+  const { launches, scratch = [] } = kernel.webgpu(inputs, attrs, limits);
+  return launches.map((launch) => withStorageTypes(launch, [...inputs, ...outputs, ...scratch]));
+}
+
 /** Every distinct dispatch of all cases, backward rules included, as planned for adapters with these limits. */
 export async function caseLaunches(limits: readonly Limits[]): Promise<readonly CaseLaunch[]> {
   const found = new Map<string, CaseLaunch>();
@@ -52,7 +59,7 @@ export async function caseLaunches(limits: readonly Limits[]): Promise<readonly 
     for (const test of cases) {
       for (const call of await callsOf(kernel, test)) {
         for (const own of limits) {
-          for (const launch of call.kernel.webgpu(call.inputs, call.attrs, own).launches) {
+          for (const launch of launchesOf(call, own)) {
             const key = JSON.stringify([launch.source, launch.entryPoint, launch.overrides]);
             const name = `${folder}, ${call.kernel.name}, ${test.name}`;
             if (!found.has(key)) found.set(key, { name, call, launch });

@@ -52,7 +52,7 @@ async function openNullDevice(): Promise<GPUDevice> {
   const { create } = await import(DAWN_PACKAGE);
   gpu = create(["backend=null"]);
   const adapter = await gpu.requestAdapter();
-  return await adapter!.requestDevice();
+  return await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] });
 }
 
 if (import.meta.main) {

@@ -1,11 +1,10 @@
 import type { SafetensorsFile } from "../../engine/checkpoint/safetensors.ts";
 import { aboutFile, parseJson } from "../../models/about.ts";
 import { weightSections } from "../../models/sections.ts";
-import { type CheckpointState, type Moments, type StateTensor, tensorOf } from "./state.ts";
+import { type CheckpointState, isExtra, type Moments, type StateTensor, tensorOf } from "./state.ts";
 
 /** Sections beside the weights, as `train` writes them. */
 const MOMENTS = ["exp_avg", "exp_avg_sq", "step"] as const;
-const EXTRA = "bias_correction.";
 
 /**
  * Reads what a safetensors file holds: a checkpoint of this project, or bare `state_dict` names.
@@ -17,7 +16,7 @@ export function readSafetensorsState(file: SafetensorsFile): CheckpointState {
   const bare = !names.some((name) => /^(?:model|ema|ema2)\./.test(name));
   const sections = bare ? new Map([["model" as const, verbatim(names)]]) : weightSections(names);
   const moments = bare ? new Map<string, Moments>() : momentsOf(file, names);
-  const extra = bare ? [] : names.filter((name) => name.startsWith(EXTRA));
+  const extra = bare ? [] : names.filter((name) => isExtra(name));
   const used = new Set([
     ...[...sections.values()].flatMap((section) => [...section.values()]),
     ...[...moments.keys()].flatMap((name) => MOMENTS.map((section) => `${section}.${name}`)),

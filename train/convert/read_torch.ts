@@ -6,11 +6,17 @@ import { sameShape, type Shape } from "../../engine/core/shape.ts";
 import { aboutFile, entryOf, TORCH_EXTRA_KEY } from "../../models/about.ts";
 import { weightSections } from "../../models/sections.ts";
 import { isBuffer, isJitState, optimizerGroups } from "./order.ts";
-import { AVERAGED_BUFFERS, type CheckpointState, type Moments, type StateTensor, tensorOf } from "./state.ts";
+import {
+  AVERAGED_BUFFERS,
+  type CheckpointState,
+  isExtra,
+  type Moments,
+  type StateTensor,
+  tensorOf,
+} from "./state.ts";
 
 /** Where the trainers keep their optimizer. */
 const OPTIMIZERS = ["opt", "optimizer"];
-const EXTRA = `${TORCH_EXTRA_KEY}.bias_correction.`;
 
 /**
  * Reads what a PyTorch file holds: a checkpoint of the reference's trainers or of `convert`, or a bare `state_dict`.
@@ -35,7 +41,7 @@ export function readTorchState(file: TorchFile): CheckpointState {
   );
   const key = bare ? undefined : OPTIMIZERS.find((name) => entryOf(file.value, name) instanceof PickleDict);
   const optimizer = key === undefined ? undefined : optimizerOf(file, key, sections.get("model"));
-  const extra = bare ? [] : names.filter((name) => name.startsWith(EXTRA));
+  const extra = bare ? [] : names.filter((name) => isExtra(name, `${TORCH_EXTRA_KEY}.`));
   const used = new Set([...[...places.values()].flatMap((own) => [...own.values()]), ...extra]);
   const { metadata, args } = aboutFile(file);
   const epoch = entryOf(file.value, "epoch");

@@ -38,6 +38,14 @@ export interface CheckpointState {
   readonly leftOut: readonly string[];
 }
 
+/** Sections of this project's checkpoints that PyTorch has no place for. */
+const EXTRA_SECTIONS: readonly string[] = ["bias_correction", "loss_scale"];
+
+/** Whether a tensor is in such a section. */
+export function isExtra(name: string, prefix = ""): boolean {
+  return EXTRA_SECTIONS.some((section) => name.startsWith(`${prefix}${section}.`));
+}
+
 /** A tensor of an open file. */
 export function tensorOf(file: TensorFile, name: string): StateTensor {
   const { dtype, shape } = file.tensors.get(name)!;

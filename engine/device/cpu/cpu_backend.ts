@@ -1,5 +1,6 @@
-import { DeviceError } from "../../core/errors.ts";
-import { BYTES_PER_ELEMENT, type HostArray } from "../../core/dtype.ts";
+import { DeviceError, withModulePath } from "../../core/errors.ts";
+import { BYTES_PER_ELEMENT, elementsOf, type HostArray } from "../../core/dtype.ts";
+import { sizeOf } from "../../core/shape.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
 import type { AnyKernel } from "../../kernel.ts";
 import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
@@ -31,6 +32,8 @@ export class CpuBackend implements Backend {
   readonly groupedTileRows = 8;
   /** Only memory is a limit. */
   readonly largestOperand = Infinity;
+  /** WebAssembly has no instructions for it. */
+  readonly halfPrecision = false;
   /** Says how many threads share the work. */
   readonly description: string;
   /** Receives one line for each kernel that has no WASM code. */
@@ -122,14 +125,7 @@ export class CpuBackend implements Backend {
     }
     const copy = new ArrayBuffer(length);
     new Uint8Array(copy).set(this.#memory.bytes(address, length));
-    switch (spec.dtype) {
-      case "f32":
-        return Promise.resolve(new Float32Array(copy));
-      case "i32":
-        return Promise.resolve(new Int32Array(copy));
-      case "u32":
-        return Promise.resolve(new Uint32Array(copy));
-    }
+    return Promise.resolve(elementsOf(spec.dtype, copy, sizeOf(spec.shape)));
   }
 
   /** Chooses WASM code, or the reference where the kernel has none (said once a kernel). */
@@ -224,6 +220,8 @@ export class CpuBackend implements Backend {
   }
 
   #plan(call: Call): CpuLowered {
+    const half = [...call.inputs, ...call.outputs].find(({ dtype }) => dtype === "f16");
+    if (half) throw noHalfPrecision(call, half);
     const plan = call.kernel.cpu?.(call.inputs, call.attrs);
     if (!plan) {
       this.#warnOnce(call.kernel.name);
@@ -295,4 +293,12 @@ function startPool(memory: WebAssembly.Memory, threads: number, blas?: string): 
   } catch {
     return undefined;
   }
+}
+
+function noHalfPrecision({ kernel, path }: Call, spec: Spec): DeviceError {
+  const reason = `${formatSpec(spec)} is given, and tensors of f16 are for a webgpu device with shader-f16`;
+  return withModulePath(
+    new DeviceError(`Cannot run kernel "${kernel.name}" on the cpu device: ${reason}`),
+    path,
+  );
 }

@@ -23,6 +23,8 @@ function readView(spec: Spec, address: number, memory: CpuMemory): View {
   switch (spec.dtype) {
     case "f32":
       return { spec, data: Float64Array.from(new Float32Array(buffer)) };
+    case "f16":
+      return { spec, data: Float64Array.from(new Float16Array(buffer)) };
     case "i32":
       return { spec, data: new Int32Array(buffer) };
     case "u32":

@@ -4,7 +4,7 @@ import type { Spec } from "../../core/spec.ts";
 import type { View } from "../../kernel.ts";
 import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
 
-/** Memory of the oracle: eight bytes an element, so that `f32` tensors are held in f64. */
+/** Memory of the oracle: eight bytes an element, be it one of two bytes, so that floats are held in f64. */
 class ReferenceBuffer implements BackendBuffer {
   /** @param start first byte, counted as on the other devices, where elements have four */
   constructor(readonly bytes: number, readonly data: ArrayBuffer, readonly start: number) {}
@@ -24,13 +24,14 @@ export class ReferenceBackend implements Backend {
   readonly description = "reference (f64 loops on one thread)";
   readonly groupedTileRows = 4;
   readonly largestOperand = Infinity;
+  readonly halfPrecision = true;
   #live = 0;
   #buffers = 0;
 
   allocate(bytes: number): BackendBuffer {
     this.#live += bytes;
     this.#buffers += 1;
-    return new ReferenceBuffer(bytes, new ArrayBuffer(bytes * 2), 0);
+    return new ReferenceBuffer(bytes, new ArrayBuffer(bytes * 4), 0);
   }
 
   slice(buffer: BackendBuffer, offset: number, bytes: number): BackendBuffer {
@@ -67,11 +68,13 @@ export class ReferenceBackend implements Backend {
     const views = [...inputs, ...outputs].map((spec, i) => viewOf(buffers[i], spec));
     const ins = views.slice(0, inputs.length);
     const outs = views.slice(inputs.length);
+    const mutated = (kernel.mutates ?? []).map((i) => ins[i]);
     return {
       launches: 1,
       run: () => {
         for (const { data } of outs) data.fill(0);
         kernel.reference(ins, outs, attrs);
+        for (const view of [...outs, ...mutated]) roundToStorage(view);
       },
     };
   }
@@ -100,9 +103,17 @@ export function viewOf(buffer: BackendBuffer, spec: Spec): View {
   switch (spec.dtype) {
     case "f32":
       return { spec, data: new Float64Array(data, 2 * start, length) };
+    case "f16":
+      return { spec, data: new Float64Array(data, 4 * start, length) };
     case "i32":
       return { spec, data: new Int32Array(data, start, length) };
     case "u32":
       return { spec, data: new Uint32Array(data, start, length) };
   }
+}
+
+/** Rounds what a kernel computed to what an `f16` tensor can hold; `f32` tensors keep their f64 digits. */
+function roundToStorage({ spec, data }: View): void {
+  if (spec.dtype !== "f16") return;
+  for (let i = 0; i < data.length; i++) data[i] = Math.f16round(data[i]);
 }

@@ -1,5 +1,6 @@
-import type { HostArray } from "../../core/dtype.ts";
+import { BYTES_PER_ELEMENT, elementsOf, type HostArray } from "../../core/dtype.ts";
 import { DeviceError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shape.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
 import type { Binding } from "../../kernel.ts";
 import type { Backend, BackendBuffer, BackendLimits, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
@@ -40,6 +41,8 @@ export class WebGpuBackend implements Backend {
   readonly groupedTileRows = 32;
   /** The adapter's `maxStorageBufferBindingSize`; kernels may take a larger one a part at a time. */
   readonly largestOperand: number;
+  /** Whether the adapter offers `shader-f16`. */
+  readonly halfPrecision: boolean;
   /** Limits that kernels plan their launches by. */
   readonly limits: BackendLimits;
   /**
@@ -82,7 +85,8 @@ export class WebGpuBackend implements Backend {
       maxBytesName: "maxBufferSize",
     });
     this.#pipelines = new PipelineCache(this.#failures);
-    this.#lowering = new LoweringCache(this.#pipelines, this.limits);
+    this.halfPrecision = gpu.features.has("shader-f16");
+    this.#lowering = new LoweringCache(this.#pipelines, this.limits, this.halfPrecision);
     if (gpu.features.has("timestamp-query")) {
       const timestamps = this.#timestamps = new Timestamps(this.#failures, this.#staging);
       this.profile = (list) => this.#profile(timestamps, list as readonly WebGpuBound[]);
@@ -144,7 +148,7 @@ export class WebGpuBackend implements Backend {
     if (data.byteLength > own.bytes) {
       throw new DeviceError(`Cannot write ${data.byteLength} bytes to a buffer of ${own.bytes} bytes`);
     }
-    this.gpu.queue.writeBuffer(own.block.gpu, own.offset, data);
+    this.gpu.queue.writeBuffer(own.block.gpu, own.offset, wholeWords(data));
   }
 
   /**
@@ -164,7 +168,7 @@ export class WebGpuBackend implements Backend {
     const copied = await readBack(this.#failures, this.#staging, bytes, (encoder, staging) => {
       encoder.copyBufferToBuffer(own.block.gpu, own.offset, staging, 0, bytes);
     });
-    return typed(spec, copied);
+    return elementsOf(spec.dtype, copied, sizeOf(spec.shape));
   }
 
   /**
@@ -292,7 +296,10 @@ function encode(pass: GPUComputePassEncoder, { dispatches }: WebGpuBound): void 
   }
 }
 
-function typed({ dtype }: Spec, bytes: ArrayBuffer): HostArray {
-  if (dtype === "f32") return new Float32Array(bytes);
-  return dtype === "i32" ? new Int32Array(bytes) : new Uint32Array(bytes);
+/** WebGPU writes whole words: an odd number of `f16` elements gets a zero behind it. */
+function wholeWords(data: HostArray): HostArray | Uint8Array<ArrayBuffer> {
+  if (!(data instanceof Float16Array)) return data;
+  const bytes = new Uint8Array(Math.ceil(data.byteLength / BYTES_PER_ELEMENT) * BYTES_PER_ELEMENT);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return bytes;
 }

@@ -3,6 +3,7 @@ import { byteLength, formatSpec } from "../../core/spec.ts";
 import type { AnyKernel, Launch, Limits, WebGpuPlan } from "../../kernel.ts";
 import { launchProblem } from "./launch_check.ts";
 import type { Call, Lowered } from "../backend.ts";
+import { withStorageTypes } from "./storage_types.ts";
 import type { PipelineCache, PipelineEntry } from "./pipelines.ts";
 
 /** A kernel's launches at fixed specs and attributes. */
@@ -19,7 +20,16 @@ export interface WebGpuLowered extends Lowered {
 export class LoweringCache {
   readonly #plans = new WeakMap<AnyKernel, Map<string, WebGpuLowered>>();
 
-  constructor(readonly pipelines: PipelineCache, readonly limits: Limits) {}
+  /**
+   * Starts empty.
+   *
+   * @param halfPrecision whether the adapter runs shaders with `enable f16`
+   */
+  constructor(
+    readonly pipelines: PipelineCache,
+    readonly limits: Limits,
+    readonly halfPrecision: boolean,
+  ) {}
 
   /**
    * Asks the kernel for its plan, or remembers it.
@@ -39,16 +49,22 @@ export class LoweringCache {
     const plan: WebGpuPlan = kernel.webgpu(inputs, attrs, this.limits);
     const scratch = plan.scratch ?? [];
     const buffers = [...inputs, ...outputs, ...scratch];
+    const half = this.halfPrecision ? undefined : buffers.find(({ dtype }) => dtype === "f16");
+    if (half) {
+      const problem = `${formatSpec(half)} needs the feature shader-f16, which the adapter does not offer`;
+      throw withModulePath(new DeviceError(`Cannot launch kernel "${kernel.name}": ${problem}`), path);
+    }
     for (const launch of plan.launches) {
       const problem = launchProblem(launch, buffers, this.limits);
       if (problem) {
         throw withModulePath(new DeviceError(`Cannot launch kernel "${kernel.name}": ${problem}`), path);
       }
     }
-    const entries = plan.launches.map((launch) => this.pipelines.entry(launch, kernel.name, path));
+    const launches = plan.launches.map((launch) => withStorageTypes(launch, buffers));
+    const entries = launches.map((launch) => this.pipelines.entry(launch, kernel.name, path));
     return {
       kernel: kernel.name,
-      launches: plan.launches,
+      launches,
       entries,
       scratchBytes: scratch.map(byteLength),
       slotBytes: buffers.map(byteLength),

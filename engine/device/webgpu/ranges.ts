@@ -16,12 +16,18 @@ export interface ItemRange {
  * or where no cut would help, which `lower` then refuses.
  *
  * @param itemBytes bytes of an item in the largest operand that is cut
+ * @param fewest bytes of an item in the smallest operand that is cut
  */
-export function bindingRanges(count: number, itemBytes: number, limits: Limits): readonly ItemRange[] {
+export function bindingRanges(
+  count: number,
+  itemBytes: number,
+  limits: Limits,
+  fewest: number = itemBytes,
+): readonly ItemRange[] {
   const whole = [{ first: 0, count }];
   const most = limits.maxStorageBufferBindingSize;
   if (count * itemBytes <= most) return whole;
-  const together = alignedItems(itemBytes);
+  const together = alignedItems(fewest);
   const each = Math.floor(most / itemBytes / together) * together;
   if (each === 0) return whole;
   return Array.from({ length: Math.ceil(count / each) }, (_, i) => ({

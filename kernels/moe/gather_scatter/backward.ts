@@ -1,8 +1,9 @@
+import { BYTES_PER_ELEMENT } from "../../../engine/core/dtype.ts";
 import type { Spec } from "../../../engine/core/spec.ts";
 import type { Kernel } from "../../../engine/kernel.ts";
 import { combineBackwardCpu, combineCpu } from "./cpu.ts";
 import { combineBackwardReference, combineReference } from "./reference.ts";
-import { moveCost, type MoveSizes, requireSpecs, shapes } from "./sizes.ts";
+import { moveCost, movedType, type MoveSizes, requireSpecs, shapes } from "./sizes.ts";
 import { combineBackwardWebGpu, gatherBackwardWebGpu } from "./webgpu.ts";
 
 function gatherBackwardSizes(inputs: readonly Spec[]): MoveSizes {
@@ -18,18 +19,19 @@ export const GATHER_BACKWARD: Kernel = {
   name: "gather_backward",
   infer(inputs) {
     const { T, K, D, R } = gatherBackwardSizes(inputs);
-    const wanted = { grad: ["f32", R, D], row: ["i32", T, K] } as const;
+    const wanted = { grad: ["float", R, D], row: ["i32", T, K] } as const;
     requireSpecs(
       "gather_backward",
       inputs,
-      inputs.length > 2 ? { ...wanted, before: ["f32", T, D] } : wanted,
+      inputs.length > 2 ? { ...wanted, before: ["float", T, D] } : wanted,
     );
-    return [{ dtype: "f32", shape: [T, D] }];
+    return [{ dtype: movedType(inputs[0]), shape: [T, D] }];
   },
   cost(inputs) {
     const { T, K, D } = gatherBackwardSizes(inputs);
-    const terms = inputs.length > 2 ? K + 1 : K;
-    return moveCost({ flops: T * terms * D, read: T * terms * D + T * K, written: T * D });
+    const before = inputs.length > 2 ? T * D : 0;
+    const work = { flops: T * K * D + before, read: T * K * D + before, words: T * K, written: T * D };
+    return moveCost(work, inputs[0].dtype);
   },
   reference: ([grad, row, before], [tokens]) => combineReference(grad, undefined, row, before, tokens),
   webgpu: (inputs, _attrs, limits) =>
@@ -51,18 +53,19 @@ export const COMBINE_BACKWARD: Kernel = {
   infer(inputs) {
     const { T, K, D, R } = combineBackwardSizes(inputs);
     requireSpecs("combine_backward", inputs, {
-      grad: ["f32", T, D],
-      y: ["f32", R, D],
+      grad: ["float", T, D],
+      y: ["float", R, D],
       weights: ["f32", T, K],
       row: ["i32", T, K],
       slot: ["i32", R],
     });
-    return [{ dtype: "f32", shape: [R, D] }, { dtype: "f32", shape: [T, K] }];
+    return [{ dtype: movedType(inputs[1]), shape: [R, D] }, { dtype: "f32", shape: [T, K] }];
   },
   cost(inputs) {
     const { T, K, D, R } = combineBackwardSizes(inputs);
-    const read = T * D + T * K * D + 2 * T * K + R;
-    return moveCost({ flops: 3 * T * K * D, read, written: R * D + T * K });
+    const work = { flops: 3 * T * K * D, read: T * D + T * K * D, words: 2 * T * K + R, written: R * D };
+    const { bytesWritten, ...rest } = moveCost(work, inputs[1].dtype);
+    return { ...rest, bytesWritten: bytesWritten + T * K * BYTES_PER_ELEMENT };
   },
   reference: combineBackwardReference,
   webgpu: (inputs, _attrs, limits) => combineBackwardWebGpu(combineBackwardSizes(inputs), limits),

@@ -5,6 +5,7 @@ import { f32, i32, type Spec } from "../../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../../engine/kernel.ts";
 import { dispatchRows } from "../histogram_scan/layout.ts";
 import { planDispatch } from "../histogram_scan/reference.ts";
+import { inHalf } from "../../half_cases.ts";
 import { COMBINE, COMBINE_BACKWARD, GATHER, GATHER_BACKWARD } from "./mod.ts";
 
 interface Size {
@@ -30,7 +31,7 @@ function casesOf(
   specsOf: (size: Size, rows: number) => readonly Spec[],
   names: readonly string[],
 ): KernelCase[] {
-  return SIZES.map((size) => {
+  const cases = SIZES.map((size): KernelCase => {
     const { T, K, D, E, tile, forwardOnly } = size;
     const rows = dispatchRows(T * K, E, tile);
     return {
@@ -47,6 +48,8 @@ function casesOf(
       },
     };
   });
+  const moved = names.flatMap((name, i) => ["x", "y", "grad"].includes(name) ? [i] : []);
+  return [...cases, ...cases.slice(1, 4).map((test) => inHalf(test, { inputs: moved }))];
 }
 
 function randomPlan(

@@ -10,7 +10,7 @@ import type { DispatchPlan } from "../histogram_scan/mod.ts";
 import { COMBINE_BACKWARD, GATHER_BACKWARD } from "./backward.ts";
 import { combineCpu, gatherCpu } from "./cpu.ts";
 import { combineReference, gatherReference } from "./reference.ts";
-import { combineSizes, gatherSizes, moveCost, requireSpecs } from "./sizes.ts";
+import { combineSizes, gatherSizes, moveCost, movedType, requireSpecs } from "./sizes.ts";
 import { combineWebGpu, gatherWebGpu } from "./webgpu.ts";
 
 export { COMBINE_BACKWARD, GATHER_BACKWARD } from "./backward.ts";
@@ -20,12 +20,12 @@ export const GATHER: Kernel = {
   name: "gather",
   infer(inputs) {
     const { T, K, D, R } = gatherSizes("gather", inputs);
-    requireSpecs("gather", inputs, { x: ["f32", T, D], slot: ["i32", R], row: ["i32", T, K] });
-    return [{ dtype: "f32", shape: [R, D] }];
+    requireSpecs("gather", inputs, { x: ["float", T, D], slot: ["i32", R], row: ["i32", T, K] });
+    return [{ dtype: movedType(inputs[0]), shape: [R, D] }];
   },
   cost(inputs) {
     const { T, K, D, R } = gatherSizes("gather", inputs);
-    return moveCost({ flops: 0, read: T * K * D + R, written: R * D });
+    return moveCost({ flops: 0, read: T * K * D, words: R, written: R * D }, inputs[0].dtype);
   },
   reference: ([x, slot, row], [rows]) => gatherReference(x, slot, row, rows),
   webgpu: (inputs, _attrs, limits) => gatherWebGpu(gatherSizes("gather", inputs), limits),
@@ -43,18 +43,19 @@ export const COMBINE: Kernel = {
   infer(inputs) {
     const { T, K, D, R } = combineSizes("combine", inputs);
     const wanted = {
-      y: ["f32", R, D],
+      y: ["float", R, D],
       weights: ["f32", T, K],
       row: ["i32", T, K],
       slot: ["i32", R],
     } as const;
-    requireSpecs("combine", inputs, inputs.length > 4 ? { ...wanted, base: ["f32", T, D] } : wanted);
-    return [{ dtype: "f32", shape: [T, D] }];
+    requireSpecs("combine", inputs, inputs.length > 4 ? { ...wanted, base: ["float", T, D] } : wanted);
+    return [{ dtype: movedType(inputs[0]), shape: [T, D] }];
   },
   cost(inputs) {
     const { T, K, D } = combineSizes("combine", inputs);
     const base = inputs.length > 4 ? T * D : 0;
-    return moveCost({ flops: 2 * T * K * D + base, read: T * K * D + 2 * T * K + base, written: T * D });
+    const work = { flops: 2 * T * K * D + base, read: T * K * D + base, words: 2 * T * K, written: T * D };
+    return moveCost(work, inputs[0].dtype);
   },
   reference: ([y, weights, row, , base], [tokens]) => combineReference(y, weights, row, base, tokens),
   webgpu: (inputs, _attrs, limits) =>
@@ -72,7 +73,7 @@ export const COMBINE: Kernel = {
  * Copies every token to the rows of its experts; padding rows are zero.
  *
  * @param x `f32[T, D]`
- * @returns `f32[R, D]`: row `plan.row[t, k]` is token t
+ * @returns `f32[R, D]`, in the dtype of `x`: row `plan.row[t, k]` is token t
  * @throws {ShapeError} when `x` does not have the plan's tokens
  */
 export function gather(x: Tensor, plan: DispatchPlan): Tensor {
@@ -85,7 +86,7 @@ export function gather(x: Tensor, plan: DispatchPlan): Tensor {
  * @param y `f32[R, D]`, rows in the plan's order
  * @param weights `f32[T, K]`
  * @param base what to add to, `f32[T, D]`; zero where absent
- * @returns `f32[T, D]`
+ * @returns `f32[T, D]`, in the dtype of `y`
  * @throws {ShapeError} when rows, tokens or slots are not the plan's
  */
 export function combine(y: Tensor, weights: Tensor, plan: DispatchPlan, base?: Tensor): Tensor {

@@ -1,7 +1,13 @@
-import { BYTES_PER_ELEMENT, type DType } from "../../../engine/core/dtype.ts";
+import {
+  BYTES_PER_ELEMENT,
+  bytesPerElement,
+  commonFloat,
+  type DType,
+  type Float,
+} from "../../../engine/core/dtype.ts";
 import { ShapeError } from "../../../engine/core/errors.ts";
 import { sameShape } from "../../../engine/core/shape.ts";
-import { expectDTypes, formatSpec, type Spec } from "../../../engine/core/spec.ts";
+import { expectDTypes, formatSpec, type Spec, type WantedDType } from "../../../engine/core/spec.ts";
 import type { Cost } from "../../../engine/kernel.ts";
 
 /** Sizes of a move between tokens and rows. */
@@ -46,12 +52,13 @@ export function shapes(name: string, inputs: readonly Spec[], ranks: readonly nu
 export function requireSpecs(
   name: string,
   inputs: readonly Spec[],
-  wanted: Readonly<Record<string, readonly [DType, ...number[]]>>,
+  wanted: Readonly<Record<string, readonly [WantedDType, ...number[]]>>,
 ): void {
   const specs = Object.values(wanted);
   expectDTypes(name, inputs, specs.map(([dtype]) => dtype));
   Object.keys(wanted).forEach((input, i) => {
-    const [dtype, ...shape] = specs[i];
+    const [, ...shape] = specs[i];
+    const { dtype } = inputs[i];
     if (!sameShape(inputs[i].shape, shape)) {
       throw new ShapeError(
         `Cannot ${name} ${inputs.map(formatSpec).join(", ")}: ${input} must be ${
@@ -62,7 +69,24 @@ export function requireSpecs(
   });
 }
 
-/** A cost from numbers of elements. */
-export function moveCost({ flops, read, written }: { flops: number; read: number; written: number }): Cost {
-  return { flops, bytesRead: read * BYTES_PER_ELEMENT, bytesWritten: written * BYTES_PER_ELEMENT };
+/** The dtype of what is moved: `f16` stays `f16`. */
+export function movedType({ dtype }: Spec): Float {
+  return commonFloat([dtype]);
+}
+
+/** Work of a move: elements of the dtype that is moved, and words beside them. */
+export interface MoveWork {
+  readonly flops: number;
+  /** Elements read. */
+  readonly read: number;
+  /** Words read: indices and weights. */
+  readonly words: number;
+  /** Elements written. */
+  readonly written: number;
+}
+
+/** A cost from numbers of elements of one dtype. */
+export function moveCost({ flops, read, words, written }: MoveWork, dtype: DType): Cost {
+  const each = bytesPerElement(dtype);
+  return { flops, bytesRead: read * each + words * BYTES_PER_ELEMENT, bytesWritten: written * each };
 }

@@ -3,6 +3,7 @@ import { Philox } from "../../../engine/core/random.ts";
 import { sizeOf } from "../../../engine/core/shape.ts";
 import { f32, i32, type Spec } from "../../../engine/core/spec.ts";
 import type { AnySuite, KernelCase } from "../../../engine/kernel.ts";
+import { inHalf } from "../../half_cases.ts";
 import { GROUPED_MATMUL, GROUPED_MATMUL_OUTER, type GroupedMatmulAttrs } from "./mod.ts";
 
 /** Rows of each expert, the tile that they are padded to, and tiles beyond the last group. */
@@ -111,12 +112,17 @@ export const suites: readonly AnySuite[] = [
       addedTo(grouped(FORWARD_SIZES[2], false), FORWARD_SIZES[2]),
       ...FORWARD_SIZES.flatMap((size) => [grouped(size, true, true), grouped(size, false, true)]),
       grouped(MANY_TILES, true, true),
+      inHalf(grouped(SIZES[1], true)),
+      inHalf(grouped(SIZES[2], true), { inputs: [0], name: "half-precision rows" }),
+      ...FORWARD_SIZES.slice(2, 4).map((size) => inHalf(grouped(size, false, true))),
     ],
   },
   {
     kernel: GROUPED_MATMUL_OUTER,
     cases: [
       ...FORWARD_SIZES.map(outer),
+      inHalf(outer(FORWARD_SIZES[0])),
+      inHalf(outer(FORWARD_SIZES[3]), { inputs: [1], name: "one operand in half precision" }),
       outer({ name: "more than 65,535 experts", counts: new Array(65_537).fill(1), tile: 1, n: 1, k: 1 }),
     ],
   },

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { f32 } from "../../../engine/core/spec.ts";
 import { apply } from "../../../engine/device/device.ts";
 import { type Kernel, streamingCost, type VjpContext } from "../../../engine/kernel.ts";
 import type { Tensor } from "../../../engine/tensor.ts";
@@ -11,7 +10,13 @@ import type { DispatchPlan } from "../histogram_scan/mod.ts";
 import { groupedMatmulCpu } from "./cpu.ts";
 import { groupedOuterCpu } from "./cpu_backward.ts";
 import { groupedMatmulReference, groupedOuterReference } from "./reference.ts";
-import { type GroupedMatmulAttrs, groupedOuterSizes, groupedSizes, outerOutput } from "./sizes.ts";
+import {
+  type GroupedMatmulAttrs,
+  groupedOuterSizes,
+  groupedOutput,
+  groupedSizes,
+  outerOutput,
+} from "./sizes.ts";
 import { groupedMatmulWebGpu, groupedOuterWebGpu } from "./webgpu.ts";
 
 export type { GroupedMatmulAttrs } from "./sizes.ts";
@@ -24,13 +29,13 @@ export type { GroupedMatmulAttrs } from "./sizes.ts";
 export const GROUPED_MATMUL: Kernel<GroupedMatmulAttrs> = {
   name: "grouped_matmul",
   infer(inputs, attrs) {
-    const { rows, n } = groupedSizes(inputs, attrs);
-    return [f32(rows, n)];
+    return [groupedOutput(inputs, groupedSizes(inputs, attrs))];
   },
   cost(inputs, attrs) {
-    const { rows, n, k } = groupedSizes(inputs, attrs);
+    const sizes = groupedSizes(inputs, attrs);
+    const { rows, n, k } = sizes;
     const flops = 2 * rows * n * k + (inputs.length > 5 ? rows * n : 0);
-    return streamingCost(inputs, [f32(rows, n)], flops);
+    return streamingCost(inputs, [groupedOutput(inputs, sizes)], flops);
   },
   reference: groupedMatmulReference,
   webgpu: groupedMatmulWebGpu,

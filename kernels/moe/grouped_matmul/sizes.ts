@@ -1,3 +1,4 @@
+import { commonFloat } from "../../../engine/core/dtype.ts";
 import { ShapeError } from "../../../engine/core/errors.ts";
 import { sameShape } from "../../../engine/core/shape.ts";
 import { expectDTypes, f32, formatSpec, type Spec } from "../../../engine/core/spec.ts";
@@ -26,8 +27,8 @@ export interface GroupedSizes {
  * @throws {ShapeError} when the sizes do not fit
  */
 export function groupedSizes(inputs: readonly Spec[], attrs: GroupedMatmulAttrs): GroupedSizes {
-  const types = ["f32", "f32", "i32", "i32", "i32"] as const;
-  expectDTypes("grouped_matmul", inputs, inputs.length > 5 ? [...types, "f32"] : types);
+  const types = ["float", "float", "i32", "i32", "i32"] as const;
+  expectDTypes("grouped_matmul", inputs, inputs.length > 5 ? [...types, "float"] : types);
   const [x, weight, counts, offsets, tileExpert, addend] = inputs;
   const at = `Cannot grouped_matmul ${formatSpec(x)} by ${formatSpec(weight)}`;
   if (x.shape.length !== 2 || weight.shape.length !== 3) {
@@ -52,6 +53,11 @@ export function groupedSizes(inputs: readonly Spec[], attrs: GroupedMatmulAttrs)
   return { rows, n, k, experts };
 }
 
+/** Output of the m-grouped product: `f16` where x and weight are, else `f32`. */
+export function groupedOutput([x, weight]: readonly Spec[], { rows, n }: GroupedSizes): Spec {
+  return { dtype: commonFloat([x.dtype, weight.dtype]), shape: [rows, n] };
+}
+
 /** Sizes of a k-grouped product: out[e, m, n] = sum of a[r, m] b[r, n] over the rows r of expert e. */
 export interface GroupedOuterSizes {
   readonly rows: number;
@@ -67,7 +73,7 @@ export interface GroupedOuterSizes {
  * @throws {ShapeError} when the sizes do not fit
  */
 export function groupedOuterSizes(inputs: readonly Spec[]): GroupedOuterSizes {
-  expectDTypes("grouped_matmul_outer", inputs, ["f32", "f32", "i32", "i32"]);
+  expectDTypes("grouped_matmul_outer", inputs, ["float", "float", "i32", "i32"]);
   const [a, b, counts, offsets] = inputs;
   const at = `Cannot grouped_matmul_outer ${formatSpec(a)} by ${formatSpec(b)}`;
   if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[0] !== b.shape[0]) {
@@ -87,7 +93,7 @@ function expectPlan(at: string, counts: Spec, offsets: Spec, experts: number): v
   );
 }
 
-/** Output of the k-grouped product. */
+/** Output of the k-grouped product: `f32`, since it is the gradient of a weight. */
 export function outerOutput({ experts, m, n }: GroupedOuterSizes): Spec {
   return f32(experts, m, n);
 }

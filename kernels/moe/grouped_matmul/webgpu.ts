@@ -1,3 +1,4 @@
+import { BYTES_PER_ELEMENT, bytesPerElement } from "../../../engine/core/dtype.ts";
 import type { Spec } from "../../../engine/core/spec.ts";
 import { bindingRanges, bindItems } from "../../../engine/device/webgpu/ranges.ts";
 import { gridOf, type Limits, type WebGpuPlan } from "../../../engine/kernel.ts";
@@ -6,9 +7,6 @@ import { TILE_N, tilePrelude } from "../../matmul/webgpu.ts";
 import backwardSource from "./grouped_matmul_backward.wgsl" with { type: "text" };
 import forwardSource from "./grouped_matmul.wgsl" with { type: "text" };
 import { type GroupedMatmulAttrs, groupedOuterSizes, groupedSizes } from "./sizes.ts";
-
-/** Bytes of an element. */
-const F32 = 4;
 
 /** One launch, or one for each range of experts that can be bound: each workgroup asks which expert its rows belong to. */
 export function groupedMatmulWebGpu(
@@ -26,7 +24,7 @@ export function groupedMatmulWebGpu(
   const out = inputs.length;
   const sizes = { R: rows, N: n, K: k, TILE: tile, TRANS_A: 0, TRANS_B: Number(transposeWeight) };
   const groups = gridOf(blocks * Math.ceil(n / TILE_N), limits);
-  const expertBytes = F32 * n * k;
+  const expertBytes = bytesPerElement(inputs[1].dtype) * n * k;
   return {
     launches: bindingRanges(experts, expertBytes, limits).map((range) => ({
       source,
@@ -43,7 +41,7 @@ export function groupedOuterWebGpu(inputs: readonly Spec[], limits: Limits): Web
   const height = m <= 32 ? 4 : 8;
   const tiles = Math.ceil(m / (8 * height)) * Math.ceil(n / TILE_N);
   const source = tilePrelude(height, m % 4 === 0 && n % 4 === 0) + backwardSource;
-  const expertBytes = F32 * m * n;
+  const expertBytes = BYTES_PER_ELEMENT * m * n;
   return {
     launches: bindingRanges(experts, expertBytes, limits).map((range) => ({
       source,

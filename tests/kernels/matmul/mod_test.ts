@@ -73,7 +73,7 @@ Deno.test("`matmul()` refuses vectors, a bias that does not fit, and integers", 
   assertThrows(
     () => MATMUL.infer([f32(3, 4), i32(4, 6)], NN),
     DTypeError,
-    "input 1 must be f32, got i32[4, 6]",
+    "input 1 must be f32 or f16, got i32[4, 6]",
   );
 });
 
