@@ -37,7 +37,9 @@ interface HalfArray {
  * @throws {DTypeError} when the source declares the array of an `f16` buffer as anything else
  */
 export function withStorageTypes(launch: Launch, specs: readonly Spec[]): Launch {
-  const unseen = new Set(launch.bindings.flatMap((slot, i) => specs[slotOf(slot)]?.dtype === "f16" ? [i] : []));
+  const unseen = new Set(
+    launch.bindings.flatMap((slot, i) => specs[slotOf(slot)]?.dtype === "f16" ? [i] : []),
+  );
   if (unseen.size === 0) return launch;
   const halves = new Map<string, HalfArray>();
   const aliases = new Map([...launch.source.matchAll(ALIAS)].map(([, name, type]) => [name, type]));
