@@ -1,3 +1,4 @@
+import { countTransfers } from "../engine/device/webgpu/transfers.ts";
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
 import type { Device } from "../../engine/device/device.ts";
@@ -29,21 +30,8 @@ deviceTest(
       await trainer.takeStep(0);
       await device.finish();
       assert(device.backend instanceof WebGpuBackend);
-      const { queue } = device.backend.gpu;
-      const [submit, map] = [queue.submit, GPUBuffer.prototype.mapAsync];
-      let [submits, reads] = [0, 0];
-      queue.submit = (buffers) => (submits++, submit.call(queue, buffers));
-      GPUBuffer.prototype.mapAsync = function (...args) {
-        reads++;
-        return map.apply(this, args);
-      };
-      try {
-        await trainer.takeStep(1);
-      } finally {
-        queue.submit = submit;
-        GPUBuffer.prototype.mapAsync = map;
-      }
-      assertEquals([submits, reads], [1, 0]);
+      const counts = await countTransfers(device.backend, () => trainer.takeStep(1));
+      assertEquals(counts, { submits: 1, reads: 0 });
     }),
 );
 

@@ -1,13 +1,13 @@
-import { DeviceError, withModulePath } from "../../core/errors.ts";
+import { DeviceError } from "../../core/errors.ts";
 import { BYTES_PER_ELEMENT, elementsOf, type HostArray } from "../../core/dtype.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
 import type { AnyKernel } from "../../kernel.ts";
 import type { Backend, BackendBuffer, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
 import { type Blas, openBlas } from "./blas.ts";
-import { gemmCall, worthBlas } from "./blas_call.ts";
 import { CpuBound, CpuBuffer, CpuLowered, expectBuffer, trapError } from "./bound.ts";
 import { type Barrier, listWords, partsOf, RECORD_WORDS, walk } from "./call_list.ts";
+import { lowerPlan, requireSinglePrecision } from "./lower_plan.ts";
 import { CpuMemory, type CpuMemoryOptions } from "./memory.ts";
 import { ModuleCache } from "./modules.ts";
 import { WorkerPool } from "./pool.ts";
@@ -220,24 +220,11 @@ export class CpuBackend implements Backend {
   }
 
   #plan(call: Call): CpuLowered {
-    const half = [...call.inputs, ...call.outputs].find(({ dtype }) => dtype === "f16");
-    if (half) throw noHalfPrecision(call, half);
+    requireSinglePrecision(call);
     const plan = call.kernel.cpu?.(call.inputs, call.attrs);
-    if (!plan) {
-      this.#warnOnce(call.kernel.name);
-      return new CpuLowered(call, [], [], true);
-    }
-    const steps = plan.steps ?? [plan];
-    const ofLibrary = steps.map(({ gemm }) => this.#blas && gemm && worthBlas(gemm) ? gemm : undefined);
-    const calls = steps.flatMap((step, i) => {
-      const gemm = ofLibrary[i];
-      return gemm ? [gemmCall(gemm, this.#lanes)] : step.calls;
-    });
-    if (!ofLibrary.includes(undefined)) return new CpuLowered(call, calls, [], false);
-    const scratch = (plan.scratch ?? []).map(({ spec, perLane }) =>
-      byteLength(spec) * (perLane ? this.#lanes : 1)
-    );
-    return new CpuLowered(call, calls, scratch, false);
+    if (plan) return lowerPlan(call, plan, this.#lanes, this.#blas !== undefined);
+    this.#warnOnce(call.kernel.name);
+    return new CpuLowered(call, [], [], true);
   }
 
   #warnOnce(kernel: string): void {
@@ -293,12 +280,4 @@ function startPool(memory: WebAssembly.Memory, threads: number, blas?: string): 
   } catch {
     return undefined;
   }
-}
-
-function noHalfPrecision({ kernel, path }: Call, spec: Spec): DeviceError {
-  const reason = `${formatSpec(spec)} is given, and tensors of f16 are for a webgpu device with shader-f16`;
-  return withModulePath(
-    new DeviceError(`Cannot run kernel "${kernel.name}" on the cpu device: ${reason}`),
-    path,
-  );
 }

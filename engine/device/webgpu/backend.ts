@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT, elementsOf, type HostArray } from "../../core/dtype.ts";
+import { elementsOf, type HostArray } from "../../core/dtype.ts";
 import { DeviceError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shape.ts";
 import { byteLength, formatSpec, type Spec } from "../../core/spec.ts";
@@ -6,7 +6,7 @@ import type { Binding } from "../../kernel.ts";
 import type { Backend, BackendBuffer, BackendLimits, Bound, Call, Lowered, MemoryUse } from "../backend.ts";
 import { type AdapterReport, openDevice, type WebGpuOptions } from "./adapter.ts";
 import { type BindGroup, BindGroupCache } from "./bind_groups.ts";
-import { BufferPool, WebGpuBuffer } from "./buffer_pool.ts";
+import { BufferPool, WebGpuBuffer, wholeWords } from "./buffer_pool.ts";
 import { Failures, oneLine } from "./failures.ts";
 import { limitsOf } from "./limits.ts";
 import { LoweringCache, type WebGpuLowered } from "./lowering.ts";
@@ -294,12 +294,4 @@ function encode(pass: GPUComputePassEncoder, { dispatches }: WebGpuBound): void 
     pass.setBindGroup(0, group.gpu);
     pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
   }
-}
-
-/** WebGPU writes whole words: an odd number of `f16` elements gets a zero behind it. */
-function wholeWords(data: HostArray): HostArray | Uint8Array<ArrayBuffer> {
-  if (!(data instanceof Float16Array)) return data;
-  const bytes = new Uint8Array(Math.ceil(data.byteLength / BYTES_PER_ELEMENT) * BYTES_PER_ELEMENT);
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return bytes;
 }

@@ -1,3 +1,4 @@
+import { BYTES_PER_ELEMENT, type HostArray } from "../../core/dtype.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { BackendBuffer } from "../backend.ts";
 import { type Failures, oneLine } from "./failures.ts";
@@ -207,4 +208,12 @@ export function sizeClass(bytes: number): number {
   const octave = 2 ** Math.floor(Math.log2(Math.max(bytes, 1)));
   const step = Math.max(16, octave / 8);
   return Math.max(16, Math.ceil(bytes / step) * step);
+}
+
+/** What is written to a buffer: WebGPU takes whole words, so an odd number of `f16` elements gets a zero behind it. */
+export function wholeWords(data: HostArray): HostArray | Uint8Array<ArrayBuffer> {
+  if (!(data instanceof Float16Array)) return data;
+  const bytes = new Uint8Array(Math.ceil(data.byteLength / BYTES_PER_ELEMENT) * BYTES_PER_ELEMENT);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return bytes;
 }
