@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { PickleDict } from "../../../engine/checkpoint/pickle_values.ts";
 import type { SafetensorsEntry } from "../../../engine/checkpoint/safetensors.ts";
+import { TorchData, writeTorch } from "../../../engine/checkpoint/torch_writer.ts";
 import { CheckpointError } from "../../../engine/core/errors.ts";
 import { f32, makeSpec } from "../../../engine/core/spec.ts";
 import { openDevice } from "../../../engine/device/open.ts";
@@ -93,4 +95,28 @@ deviceTest(["cpu"], "`openInception()` takes a whole file, and releases every by
     );
     assertEquals(device.memory().live, before);
   });
+});
+
+deviceTest(["cpu"], "`openInception()` reads PyTorch's format, counters included", async (device) => {
+  const entries = formulaEntries();
+  const tree = new PickleDict();
+  for (const { name, spec, data } of entries) {
+    const bytes = async () => new Uint8Array((await (data as () => Promise<Float32Array>)()).buffer);
+    tree.set(name, new TorchData("F32", spec.shape, bytes));
+  }
+  const counter = new TorchData("I64", [], () => Promise.resolve(new Uint8Array(8)));
+  tree.set("Mixed_7c.branch_pool.bn.num_batches_tracked", counter);
+  const path = await Deno.makeTempFile({ suffix: ".pth" });
+  try {
+    await writeTorch(path, tree);
+    using torch = await openInception(device, path);
+    await withWeights(entries, async (other) => {
+      using plain = await openInception(device, other);
+      for (const [i, { name, tensor }] of torch.model.folded.all.entries()) {
+        assertEquals(await tensor.read(), await plain.model.folded.all[i].tensor.read(), name);
+      }
+    });
+  } finally {
+    await Deno.remove(path);
+  }
 });
