@@ -8,6 +8,8 @@ export interface Variants {
   readonly attentionRegisters: number;
   /** Groups of lanes that share the tokens of a column where adaLN sums over them. */
   readonly groupsOfColumns: number;
+  /** Workgroups below which the long sums of a matmul are split between several of them. */
+  readonly busyWorkgroups: number;
 }
 
 /**
@@ -19,8 +21,8 @@ export interface Variants {
  * slowest operation by far, which speaks for as many sums an invocation as possible.
  */
 export const VARIANTS: Readonly<Record<"hardware" | "software", Variants>> = {
-  hardware: { widestRowOfInvocation: 0, groupsOfColumns: 4, attentionRegisters: 160 },
-  software: { widestRowOfInvocation: 4096, groupsOfColumns: 1, attentionRegisters: 320 },
+  hardware: { widestRowOfInvocation: 0, groupsOfColumns: 4, attentionRegisters: 160, busyWorkgroups: 128 },
+  software: { widestRowOfInvocation: 4096, groupsOfColumns: 1, attentionRegisters: 320, busyWorkgroups: 8 },
 };
 
 /** The forms for an adapter with these limits. */

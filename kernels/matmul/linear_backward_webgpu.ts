@@ -6,7 +6,7 @@ import source from "./linear_backward.wgsl" with { type: "text" };
 import sumSource from "./linear_backward_sum.wgsl" with { type: "text" };
 import matmulSumSource from "./matmul_sum.wgsl" with { type: "text" };
 import { memoryOf, readerOf } from "./memory.ts";
-import { depthOf, MOST_STEPS, registerTile, TILE_N } from "./webgpu.ts";
+import { BUSY, depthOf, MOST_STEPS, registerTile, TILE_N } from "./webgpu.ts";
 
 /** What a call has: gradients that are wanted, and whether earlier ones are added. */
 interface Wanted extends LinearBackwardAttrs {
@@ -17,7 +17,7 @@ interface Wanted extends LinearBackwardAttrs {
 export function linearBackwardWebGpu(sizes: LinearSizes, wanted: Wanted, limits: Limits): WebGpuPlan {
   const { rows, n, k } = sizes;
   const height = n <= 32 ? 4 : 8;
-  const depth = depthOf({ batch: 1, m: n, n: k, k: rows }, height, Infinity);
+  const depth = depthOf({ batch: 1, m: n, n: k, k: rows }, height, BUSY, Infinity);
   const splits = Math.ceil(rows / depth);
   const columns = Math.ceil(k / TILE_N);
   const tiles = splits * Math.ceil(n / (8 * height)) * columns;

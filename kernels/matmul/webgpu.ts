@@ -6,6 +6,7 @@ import vectorMemory from "./memory_vec4.wgsl" with { type: "text" };
 import registerSource from "./matmul_register.wgsl" with { type: "text" };
 import sumSource from "./matmul_sum.wgsl" with { type: "text" };
 import tileSource from "./tile.wgsl" with { type: "text" };
+import { variantsOf } from "../variants.ts";
 import { type MatmulAttrs, type MatmulSizes, matmulSizes } from "./sizes.ts";
 
 /** Columns of a workgroup's tile. */
@@ -13,8 +14,8 @@ export const TILE_N = 64;
 
 const TILE_K = 16;
 
-/** Workgroups of 64 below which k is split: enough to fill a large GPU. */
-const BUSY = 128;
+/** Workgroups of 64 that fill a large GPU. */
+export const BUSY = 128;
 
 /** Fewest steps of k in a split, so that its sums are worth a round trip through memory. */
 const FEWEST_STEPS = 256;
@@ -52,7 +53,7 @@ export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits
   const sizes = matmulSizes(inputs, attrs);
   const out = inputs.length;
   const rows = sizes.m <= 32 ? 4 : 8;
-  const depth = depthOf(sizes, rows);
+  const depth = depthOf(sizes, rows, variantsOf(limits).busyWorkgroups);
   const splits = Math.ceil(sizes.k / depth);
   // Without a bias its binding is filled by b, which the shader may read as often as it likes and then does not.
   const bias = inputs.length === 3 ? 2 : 1;
@@ -72,15 +73,20 @@ export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits
  * Steps of k of a split: all of them where C alone has tiles enough and k is not very long.
  *
  * @param rows rows of an invocation
+ * @param busy workgroups below which k is split
  * @param mostSteps longest sum that a split may have
  */
 export function depthOf(
   { batch, m, n, k }: Omit<MatmulSizes, "shape">,
   rows: number,
+  busy: number,
   mostSteps: number = MOST_STEPS,
 ): number {
   const tiles = batch * Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
-  const worthwhile = Math.min(Math.floor(k / FEWEST_STEPS), Math.floor(BUSY / tiles));
+  const worthwhile = Math.min(
+    Math.floor(k / FEWEST_STEPS),
+    Math.floor(busy / tiles),
+  );
   const splits = Math.max(1, worthwhile, Math.ceil(k / mostSteps));
   return Math.ceil(k / splits / TILE_K) * TILE_K;
 }
