@@ -1,7 +1,7 @@
 import type { Device } from "../engine/device/device.ts";
 import {
+  createInceptionExtractor,
   type ExtractorOptions,
-  FeatureExtractor,
   type ImageFeatures,
   INCEPTION_CLASSES,
   openInception,
@@ -47,7 +47,7 @@ export async function openInceptionFeatures(
 ): Promise<FeatureNetwork> {
   const inception = await openInception(device, path);
   try {
-    const extractor = await FeatureExtractor.create(device, inception.model, options);
+    const extractor = await createInceptionExtractor(device, inception.model, options);
     return {
       name: INCEPTION_NAME,
       sha256: inception.sha256,

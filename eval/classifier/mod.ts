@@ -10,7 +10,7 @@ import type { Seed } from "../../engine/core/random.ts";
 import type { Device } from "../../engine/device/device.ts";
 import type { FeatureNetwork } from "../features.ts";
 import type { ClassifierData } from "./data.ts";
-import { ClassifierExtractor } from "./extractor.ts";
+import { createClassifierExtractor } from "./extractor.ts";
 import { type ClassifierOrigin, digestOf, loadClassifier, saveClassifier } from "./file.ts";
 import { CLASSIFIER_NAME, CLASSIFIER_POOL_SIZE } from "./network.ts";
 import { type ClassifierProgress, trainClassifier, type TrainedClassifier } from "./train.ts";
@@ -116,7 +116,7 @@ async function networkOf(
   { network }: TrainedClassifier,
   batch: number,
 ): Promise<FeatureNetwork> {
-  const extractor = await ClassifierExtractor.create(device, network, batch);
+  const extractor = await createClassifierExtractor(device, network, batch);
   return {
     name: CLASSIFIER_NAME,
     sha256: await digestOf(network),

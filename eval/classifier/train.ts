@@ -2,7 +2,7 @@ import { NonFiniteError } from "../../engine/core/errors.ts";
 import type { Seed } from "../../engine/core/random.ts";
 import type { Device } from "../../engine/device/device.ts";
 import { type ClassifierData, type DataSplit, drawBatch, pixelsAt, splitData } from "./data.ts";
-import { ClassifierExtractor } from "./extractor.ts";
+import { createClassifierExtractor } from "./extractor.ts";
 import { ClassifierNetwork } from "./network.ts";
 import { ClassifierStep } from "./step.ts";
 
@@ -110,7 +110,7 @@ async function accuracyOf(
   positions: Uint32Array,
   batch: number,
 ): Promise<number> {
-  using extractor = await ClassifierExtractor.create(device, network, batch);
+  using extractor = await createClassifierExtractor(device, network, batch);
   const { logits } = await extractor.extract(pixelsAt(data, positions));
   const { classes } = network;
   let right = 0;

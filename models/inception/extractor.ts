@@ -4,10 +4,10 @@ import type { Device } from "../../engine/device/device.ts";
 import type { Program } from "../../engine/program/program.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { INCEPTION_CLASSES, type InceptionV3, POOL_SIZE, SPATIAL_SIZE } from "./inception.ts";
-import { pixelsOf } from "./pixels.ts";
+import { type PixelRule, pixelsOf } from "./pixels.ts";
 import { PIXEL_RULES, preprocess, type Preprocessing } from "./preprocessing.ts";
 
-/** Sizes of an extractor, and how images come to the network. */
+/** Sizes of Inception's extractor, and how images come to the network. */
 export interface ExtractorOptions {
   /** Images of one pass; memory grows with it. */
   readonly batch: number;
@@ -29,44 +29,53 @@ export interface ImageFeatures {
   readonly logits: Float32Array<ArrayBuffer>;
 }
 
-type Results = { pool: Tensor; spatial: Tensor; logits: Tensor };
+/** Outputs of a network on the device, one row an image. */
+export type FeatureTensors = { readonly [name in keyof ImageFeatures]: Tensor };
 
-const WIDTHS = { pool: POOL_SIZE, spatial: SPATIAL_SIZE, logits: INCEPTION_CLASSES } as const;
+/** A network that features are taken from. */
+export interface FeatureForward {
+  /** What profiles call the program. */
+  readonly name: string;
+  /** Images of one pass; memory grows with it. */
+  readonly batch: number;
+  /** Rows of an image. */
+  readonly height: number;
+  /** Pixels of a row. */
+  readonly width: number;
+  /** How outputs of a diffusion model become pixels. */
+  readonly rule: PixelRule;
+  /** Numbers of an image in each output. */
+  readonly widths: Readonly<Record<keyof ImageFeatures, number>>;
+  /** The network, on pixels `f32[batch, 3, H, W]` from 0 to 255. */
+  forward(pixels: Tensor): FeatureTensors;
+}
 
-/**
- * Runs Inception on any number of images, `batch` at a time: resize, normalisation and network are one recorded program.
- * The weights stay their owner's.
- */
+const NAMES = ["pool", "spatial", "logits"] as const;
+
+/** Runs a network on any number of images, `batch` at a time, by one recorded program. */
 export class FeatureExtractor implements Disposable {
   private constructor(
     private readonly device: Device,
-    private readonly options: ExtractorOptions,
+    private readonly network: FeatureForward,
     private readonly input: Tensor,
-    private readonly program: Program<Results>,
+    private readonly program: Program<Record<keyof ImageFeatures, Tensor>>,
   ) {}
 
   /**
-   * Records the program.
+   * Records the program; the weights stay their owner's.
    *
    * @throws {ShapeError} when a size is not a whole number of at least 1
    */
-  static async create(
-    device: Device,
-    inception: InceptionV3,
-    options: ExtractorOptions,
-  ): Promise<FeatureExtractor> {
-    const { batch, height, width, preprocessing } = options;
+  static async create(device: Device, network: FeatureForward): Promise<FeatureExtractor> {
+    const { batch, height, width } = network;
     if (![batch, height, width].every((n) => Number.isInteger(n) && n >= 1)) {
       throw new ShapeError(
         `Cannot extract features of ${batch} images of ${height} x ${width}: at least 1 wanted`,
       );
     }
     const input = device.persistent(makeSpec("f32", [batch, 3, height, width]));
-    const program = await device.record("features", () => {
-      const { pool, spatial, logits } = inception.forward(preprocess(input, preprocessing));
-      return { pool, spatial, logits };
-    });
-    return new FeatureExtractor(device, options, input, program);
+    const program = await device.record(network.name, () => ({ ...network.forward(input) }));
+    return new FeatureExtractor(device, network, input, program);
   }
 
   /** Bytes of the planned buffers. */
@@ -81,7 +90,7 @@ export class FeatureExtractor implements Disposable {
    * @throws {ShapeError} when the images are not whole
    */
   async extract(images: Float32Array | Uint8Array): Promise<ImageFeatures> {
-    const { batch, height, width, preprocessing } = this.options;
+    const { batch, height, width, rule, widths } = this.network;
     const size = 3 * height * width;
     const n = images.length / size;
     if (!Number.isInteger(n)) {
@@ -89,15 +98,15 @@ export class FeatureExtractor implements Disposable {
         `Cannot extract features of ${images.length} numbers: [n, 3, ${height}, ${width}] wanted`,
       );
     }
-    const features = {
-      pool: new Float32Array(n * WIDTHS.pool),
-      spatial: new Float32Array(n * WIDTHS.spatial),
-      logits: new Float32Array(n * WIDTHS.logits),
+    const features: ImageFeatures = {
+      pool: new Float32Array(n * widths.pool),
+      spatial: new Float32Array(n * widths.spatial),
+      logits: new Float32Array(n * widths.logits),
     };
     for (let from = 0; from < n; from += batch) {
       const part = images.subarray(from * size, Math.min(n, from + batch) * size);
       const pixels = new Float32Array(batch * size);
-      pixels.set(part instanceof Float32Array ? pixelsOf(part, PIXEL_RULES[preprocessing]) : part);
+      pixels.set(part instanceof Float32Array ? pixelsOf(part, rule) : part);
       this.input.write(pixels);
       this.program.run();
       await this.#collect(features, from, part.length / size);
@@ -107,9 +116,10 @@ export class FeatureExtractor implements Disposable {
 
   /** Copies the rows of the last pass, without those that only filled the batch. */
   async #collect(features: ImageFeatures, from: number, count: number): Promise<void> {
-    for (const name of ["pool", "spatial", "logits"] as const) {
-      const values = await this.program.results[name].read();
-      features[name].set(values.subarray(0, count * WIDTHS[name]), from * WIDTHS[name]);
+    for (const name of NAMES) {
+      const width = this.network.widths[name];
+      const values = await this.program.results[name].read() as Float32Array;
+      features[name].set(values.subarray(0, count * width), from * width);
     }
   }
 
@@ -118,4 +128,26 @@ export class FeatureExtractor implements Disposable {
     this.program[Symbol.dispose]();
     this.device.release(this.input);
   }
+}
+
+/**
+ * Runs Inception: resize, normalisation and network are one recorded program.
+ *
+ * @throws {ShapeError} when a size is not a whole number of at least 1
+ */
+export function createInceptionExtractor(
+  device: Device,
+  inception: InceptionV3,
+  { preprocessing, ...sizes }: ExtractorOptions,
+): Promise<FeatureExtractor> {
+  return FeatureExtractor.create(device, {
+    ...sizes,
+    name: "features",
+    rule: PIXEL_RULES[preprocessing],
+    widths: { pool: POOL_SIZE, spatial: SPATIAL_SIZE, logits: INCEPTION_CLASSES },
+    forward(pixels) {
+      const { pool, spatial, logits } = inception.forward(preprocess(pixels, preprocessing));
+      return { pool, spatial, logits };
+    },
+  });
 }

@@ -4,7 +4,14 @@
  * @module
  */
 export type { ReadValues } from "./conv.ts";
-export { type ExtractorOptions, FeatureExtractor, type ImageFeatures } from "./extractor.ts";
+export {
+  createInceptionExtractor,
+  type ExtractorOptions,
+  FeatureExtractor,
+  type FeatureForward,
+  type FeatureTensors,
+  type ImageFeatures,
+} from "./extractor.ts";
 export {
   INCEPTION_CLASSES,
   INCEPTION_SIZE,

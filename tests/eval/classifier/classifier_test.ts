@@ -4,7 +4,7 @@ import { ShapeError } from "../../../engine/core/errors.ts";
 import { Philox } from "../../../engine/core/random.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { ClassifierNetwork, openClassifier, trainClassifier } from "../../../eval/classifier/mod.ts";
-import { ClassifierExtractor } from "../../../eval/classifier/extractor.ts";
+import { createClassifierExtractor } from "../../../eval/classifier/extractor.ts";
 import {
   type ClassifierOrigin,
   digestOf,
@@ -106,7 +106,7 @@ deviceTest(
     using network = new ClassifierNetwork(2, 16);
     network.params.allocate(device);
     network.params.initialize(5);
-    using extractor = await ClassifierExtractor.create(device, network, 4);
+    using extractor = await createClassifierExtractor(device, network, 4);
     const bytes = data.images.subarray(0, 6 * 3 * 16 * 16);
     const seen = await extractor.extract(bytes);
     assertEquals([seen.pool.length, seen.spatial.length, seen.logits.length], [6 * 128, 6 * 112, 12]);
@@ -123,7 +123,7 @@ deviceTest(["cpu", "webgpu"], "a classifier sees the same as on the reference", 
     using network = new ClassifierNetwork(3, 8);
     network.params.allocate(own);
     network.params.initialize(5);
-    using extractor = await ClassifierExtractor.create(own, network, 2);
+    using extractor = await createClassifierExtractor(own, network, 2);
     return await extractor.extract(images);
   };
   const [got, want] = [await see(device), await see(oracle)];

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ShapeError } from "../../../engine/core/errors.ts";
 import type { Device } from "../../../engine/device/device.ts";
 import { formulaImage, formulaWeights } from "../../../eval/parity/formula.ts";
-import { FeatureExtractor, InceptionV3, pixelsOf } from "../../../models/inception/mod.ts";
+import { createInceptionExtractor, InceptionV3, pixelsOf } from "../../../models/inception/mod.ts";
 import { deviceTest } from "../../devices.ts";
 
 async function formulaModel(device: Device): Promise<InceptionV3> {
@@ -37,8 +37,8 @@ deviceTest(
     const before = device.memory().live;
     const images = bytes();
     for (const preprocessing of ["pytorch-fid", "torch-fidelity"] as const) {
-      using single = await FeatureExtractor.create(device, model, { batch: 1, ...SIZE, preprocessing });
-      using pair = await FeatureExtractor.create(device, model, { batch: 2, ...SIZE, preprocessing });
+      using single = await createInceptionExtractor(device, model, { batch: 1, ...SIZE, preprocessing });
+      using pair = await createInceptionExtractor(device, model, { batch: 2, ...SIZE, preprocessing });
       const [ones, twos] = [await single.extract(images), await pair.extract(images)];
       assertEquals(
         [twos.pool.length, twos.spatial.length, twos.logits.length],
@@ -60,10 +60,10 @@ deviceTest(
     using _folded = model.folded;
     const outputs = Float32Array.from({ length: IMAGE }, (_, i) => 1.2 * Math.sin(i));
     const options = { batch: 1, ...SIZE, preprocessing: "torch-fidelity" } as const;
-    using extractor = await FeatureExtractor.create(device, model, options);
+    using extractor = await createInceptionExtractor(device, model, options);
     const png = Uint8Array.from(pixelsOf(outputs, "png"));
     assertEquals(await extractor.extract(outputs), await extractor.extract(png));
-    using other = await FeatureExtractor.create(device, model, { ...options, preprocessing: "pytorch-fid" });
+    using other = await createInceptionExtractor(device, model, { ...options, preprocessing: "pytorch-fid" });
     const [unrounded, rounded] = [await other.extract(outputs), await other.extract(png)];
     const change = Math.hypot(...unrounded.pool.map((value, i) => value - rounded.pool[i]));
     assert(change > 0);
@@ -74,9 +74,9 @@ deviceTest(["cpu"], "`FeatureExtractor` refuses parts of images, and sizes that 
   const model = await formulaModel(device);
   using _folded = model.folded;
   const options = { batch: 1, ...SIZE, preprocessing: "pytorch-fid" } as const;
-  const empty = () => FeatureExtractor.create(device, model, { ...options, batch: 0 });
+  const empty = () => createInceptionExtractor(device, model, { ...options, batch: 0 });
   await assertRejects(empty, ShapeError, "Cannot extract features of 0 images of 8 x 12: at least 1 wanted");
-  using extractor = await FeatureExtractor.create(device, model, options);
+  using extractor = await createInceptionExtractor(device, model, options);
   const part = () => extractor.extract(new Uint8Array(IMAGE + 1));
   await assertRejects(part, ShapeError, "Cannot extract features of 289 numbers: [n, 3, 8, 12] wanted");
 });
