@@ -4,17 +4,18 @@ import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/
 import deltaSource from "./attention_backward_delta.wgsl" with { type: "text" };
 import sinksSource from "./attention_backward_sinks.wgsl" with { type: "text" };
 import { type AttentionAttrs, type Geometry, geometryOf } from "./geometry.ts";
-import { scalarBackward, scalarFlash } from "./webgpu_scalar.ts";
 import { slotOr } from "./webgpu_overrides.ts";
-import { fitsVectors, vectorBackward, vectorFlash } from "./webgpu_vec4.ts";
+import { SCALAR_VERSION } from "./webgpu_scalar.ts";
+import { backwardLaunches, flashLaunch } from "./webgpu_tiled.ts";
+import { fitsVectors, VECTOR_VERSION } from "./webgpu_vec4.ts";
 
 const DELTA_WORKGROUP = 64;
 
 /** The tiled forward pass: one launch. */
 export function attentionWebGpu(inputs: readonly Spec[], attrs: AttentionAttrs, limits: Limits): WebGpuPlan {
   const g = geometryOf(inputs, attrs);
-  const flash = fitsVectors(g, attrs) ? vectorFlash : scalarFlash;
-  return { launches: [flash(g, attrs, limits)] };
+  const version = fitsVectors(g, attrs) ? VECTOR_VERSION : SCALAR_VERSION;
+  return { launches: [flashLaunch(version, g, attrs, limits)] };
 }
 
 /** Four launches at most: row statistics, dQ, dK with dV, and the gradient of the sinks. */
@@ -29,10 +30,10 @@ export function attentionBackwardWebGpu(
   const sinks = outputs + gradients.length;
   const stats = sinks + Number(attrs.sinks);
   const inVectors = fitsVectors(g, attrs);
-  const tiled = inVectors ? vectorBackward : scalarBackward;
+  const version = inVectors ? VECTOR_VERSION : SCALAR_VERSION;
   const launches = [
     deltaLaunch(g, inputs.length > g.inputs + 3, stats, inVectors, limits),
-    ...tiled(g, attrs, stats, gradients, limits),
+    ...backwardLaunches(version, g, attrs, stats, gradients, limits),
   ];
   if (attrs.sinks) {
     launches.push({

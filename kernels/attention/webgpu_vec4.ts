@@ -1,20 +1,13 @@
-import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
-import { gridOf, type Launch, type Limits } from "../../engine/kernel.ts";
+import type { Limits } from "../../engine/kernel.ts";
 import { variantsOf } from "../variants.ts";
 import keysSource from "./attention_backward_keys_vec4.wgsl" with { type: "text" };
 import queriesSource from "./attention_backward_queries_vec4.wgsl" with { type: "text" };
-import storeApart from "./attention_backward_store_apart.wgsl" with { type: "text" };
-import storePacked from "./attention_backward_store_packed.wgsl" with { type: "text" };
 import backwardSource from "./attention_backward_vec4.wgsl" with { type: "text" };
 import flashSource from "./attention_flash_vec4.wgsl" with { type: "text" };
 import inputsSource from "./attention_inputs_vec4.wgsl" with { type: "text" };
 import tilesSource from "./attention_tiles_vec4.wgsl" with { type: "text" };
-import visibleSource from "./attention_visible.wgsl" with { type: "text" };
 import type { AttentionAttrs, Geometry } from "./geometry.ts";
-import { inputOverrides, readSlots, slotOr } from "./webgpu_overrides.ts";
-
-/** Lanes along each side of a workgroup. */
-const SIDE = 8;
+import { type LaneArrays, SIDE, type Tile, type TiledVersion } from "./webgpu_tiled.ts";
 
 /** Channels of the widest heads of which a slice of columns fits workgroup memory. */
 const WIDEST = 256;
@@ -37,67 +30,24 @@ export function fitsVectors({ headDim }: Geometry, { block }: AttentionAttrs): b
 }
 
 /** The third version: tiles, moved by vectors of four channels. */
-export function vectorFlash(g: Geometry, attrs: AttentionAttrs, limits: Limits): Launch {
-  const { grid, header, overrides } = tiling(g, g.heads, { scores: 1, sums: 1 }, limits);
-  return {
-    source: header + flashSource,
-    overrides: { ...inputOverrides(g, attrs, 4), ...overrides, has_sinks: Number(attrs.sinks) },
-    bindings: [...readSlots(g), slotOr(g.sinks, g.q), g.inputs, g.inputs + 1],
-    groups: grid,
-  };
-}
+export const VECTOR_VERSION: TiledVersion = {
+  size: 4,
+  element: "vec4f",
+  prelude: inputsSource + tilesSource,
+  flash: flashSource,
+  backward: backwardSource,
+  queries: queriesSource,
+  keys: keysSource,
+  tile: tileOf,
+};
 
-/**
- * The launches for dQ and for dK with dV in that version.
- *
- * @param stats slot of `f32[2, B, H, N]`: log-sum-exp and delta
- * @param gradients slots of the gradients of q, k and v, or of all three packed
- */
-export function vectorBackward(
-  g: Geometry,
-  attrs: AttentionAttrs,
-  stats: number,
-  gradients: readonly number[],
-  limits: Limits,
-): Launch[] {
-  const launch = (heads: number, sums: number, sources: string, outputs: readonly number[]): Launch => {
-    const { grid, header, overrides } = tiling(g, heads, { scores: 2, sums }, limits);
-    return {
-      source: header + backwardSource + sources,
-      overrides: { ...inputOverrides(g, attrs, 4), ...overrides, rows: g.batch * g.heads * g.tokens },
-      bindings: [...readSlots(g), stats, g.inputs + 2, ...outputs],
-      groups: grid,
-    };
-  };
-  const store = wgslHeader({ Element: "vec4f" }) + (attrs.packed ? storePacked : storeApart);
-  return [
-    launch(g.heads, 1, queriesSource, gradients.slice(0, 1)),
-    launch(g.kvHeads, 2, store + keysSource, attrs.packed ? gradients : gradients.slice(1)),
-  ];
-}
-
-/**
- * Sizes of the tiles: 8 x 8 scores a lane, or 4 x 8 where the adapter's registers do not hold so much, or 4 x 4.
- *
- * @param arrays how many arrays of scores and of sums a lane holds at once
- */
-function tiling(
-  g: Geometry,
-  heads: number,
-  arrays: { readonly scores: number; readonly sums: number },
-  limits: Limits,
-): { grid: Launch["groups"]; header: string; overrides: Record<string, number> } {
-  const width = g.headDim / 4;
+/** 8 x 8 scores a lane, or 4 x 8 where the adapter's registers do not hold so much, or 4 x 4. */
+function tileOf({ headDim, tokens }: Geometry, arrays: LaneArrays, limits: Limits): Tile {
+  const width = headDim / 4;
   const live = SIDE * (SIDE * arrays.scores + 4 * Math.ceil(width / SIDE) * arrays.sums);
-  const rows = g.tokens > FEW_TOKENS && live <= variantsOf(limits).attentionRegisters ? 8 : 4;
-  const columns = g.tokens > FEW_TOKENS ? 8 : 4;
-  const blocks = Math.ceil(g.tokens / (SIDE * rows));
-  const total = g.batch * heads * blocks;
-  return {
-    grid: gridOf(total, limits),
-    header: wgslHeader(tileSizes(width, rows, columns)) + visibleSource + inputsSource + tilesSource,
-    overrides: { blocks, total_groups: total },
-  };
+  const rows = tokens > FEW_TOKENS && live <= variantsOf(limits).attentionRegisters ? 8 : 4;
+  const columns = tokens > FEW_TOKENS ? 8 : 4;
+  return { rows, constants: tileSizes(width, rows, columns) };
 }
 
 /** Constants of `attention_tiles_vec4.wgsl`: a chunk of channels and a slice of columns share workgroup memory. */

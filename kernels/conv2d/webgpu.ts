@@ -1,8 +1,7 @@
 import { DeviceError } from "../../engine/core/errors.ts";
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
-import sumSource from "../matmul/matmul_sum.wgsl" with { type: "text" };
-import { registerTile, TILE_N } from "../matmul/webgpu.ts";
+import { registerTile, splitDepth, sumLaunch, TILE_N } from "../matmul/webgpu.ts";
 import source from "./conv2d.wgsl" with { type: "text" };
 import weightGradientSource from "./conv2d_weight_gradient.wgsl" with { type: "text" };
 import { forwardProduct, type Gather, inputGradientProducts, type Product, windowsOf } from "./product.ts";
@@ -19,19 +18,8 @@ import windowsSource from "./windows.wgsl" with { type: "text" };
 /** Steps of k that one invocation may sum on Mesa's llvmpipe, which ends its loops after 65,535 rounds in all. */
 const MOST_SOFTWARE_STEPS = 20_000;
 
-/** Workgroups of 64 below which the positions of a weight's gradient are split: enough to fill a large GPU. */
-const BUSY = 128;
-
-/** Fewest positions of a split, so that its sums are worth a round trip through memory. */
-const FEWEST_STEPS = 256;
-
-/** Most positions of a split, for accuracy and for llvmpipe's limit. */
-const MOST_STEPS = 16384;
-
 /** Positions that the weight's gradient can number. */
 const MOST_POSITIONS = 2 ** 25;
-
-const TILE_K = 16;
 
 /** One launch: the weight times the windows of the image. */
 export function conv2dWebGpu(inputs: readonly Spec[], attrs: Conv2dAttrs, limits: Limits): WebGpuPlan {
@@ -121,18 +109,6 @@ export function weightGradientWebGpu(
     groups: gridOf(splits * tiles, limits),
   };
   if (splits === 1) return { launches: [{ ...launch, bindings: [1, 0, 2] }] };
-  const sum = {
-    source: sumSource,
-    overrides: { SPLITS: splits, SIZE: m * k },
-    bindings: [3, 2],
-    groups: gridOf(Math.ceil(m * k / 64), limits),
-  };
+  const sum = sumLaunch(splits, m * k, [3, 2], limits);
   return { launches: [{ ...launch, bindings: [1, 0, 3] }, sum], scratch: [f32(splits, m * k)] };
-}
-
-/** Positions of a split: all of them where there are tiles enough and the sum is not very long. */
-function splitDepth(positions: number, tiles: number): number {
-  const worthwhile = Math.min(Math.floor(positions / FEWEST_STEPS), Math.floor(BUSY / tiles));
-  const splits = Math.max(1, worthwhile, Math.ceil(positions / MOST_STEPS));
-  return Math.ceil(positions / splits / TILE_K) * TILE_K;
 }

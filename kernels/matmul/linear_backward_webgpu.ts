@@ -1,12 +1,11 @@
 import { f32 } from "../../engine/core/spec.ts";
 import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
-import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
+import { gridOf, type Launch, type Limits, type Slot, type WebGpuPlan } from "../../engine/kernel.ts";
 import type { LinearBackwardAttrs, LinearSizes } from "./linear_backward.ts";
 import source from "./linear_backward.wgsl" with { type: "text" };
 import sumSource from "./linear_backward_sum.wgsl" with { type: "text" };
-import matmulSumSource from "./matmul_sum.wgsl" with { type: "text" };
 import { memoryOf, readerOf } from "./memory.ts";
-import { BUSY, depthOf, MOST_STEPS, registerTile, TILE_N } from "./webgpu.ts";
+import { BUSY, depthOf, MOST_STEPS, registerTile, sumLaunch, TILE_N } from "./webgpu.ts";
 
 /** What a call has: gradients that are wanted, and whether earlier ones are added. */
 interface Wanted extends LinearBackwardAttrs {
@@ -35,22 +34,24 @@ export function linearBackwardWebGpu(sizes: LinearSizes, wanted: Wanted, limits:
   };
   if (splits === 1) return { launches: [launch] };
   const partial = [f32(splits, n * k), ...(wanted.bias ? [f32(splits, n)] : [])];
-  return { launches: [launch, sumLaunch(sizes, splits, [...sums, ...outputs], limits)], scratch: partial };
+  return { launches: [launch, sumsLaunch(sizes, splits, sums, outputs, limits)], scratch: partial };
 }
 
-function sumLaunch(
+/** Adds up the splits of dW and, where there is one, of the bias's gradient. */
+function sumsLaunch(
   { n, k }: LinearSizes,
   splits: number,
-  bindings: readonly number[],
+  partial: readonly Slot[],
+  outputs: readonly Slot[],
   limits: Limits,
 ): Launch {
-  const bias = bindings.length === 4;
   const size = n * k;
+  if (outputs.length === 1) return sumLaunch(splits, size, [partial[0], outputs[0]], limits);
   return {
-    source: bias ? sumSource : matmulSumSource,
-    overrides: { SPLITS: splits, SIZE: size, ...(bias ? { N: n } : {}) },
-    bindings,
-    groups: gridOf(Math.ceil((size + (bias ? n : 0)) / 64), limits),
+    source: sumSource,
+    overrides: { SPLITS: splits, SIZE: size, N: n },
+    bindings: [...partial, ...outputs],
+    groups: gridOf(Math.ceil((size + n) / 64), limits),
   };
 }
 

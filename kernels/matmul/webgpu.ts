@@ -1,6 +1,6 @@
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
-import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
+import { gridOf, type Launch, type Limits, type Slot, type WebGpuPlan } from "../../engine/kernel.ts";
 import scalarMemory from "./memory_scalar.wgsl" with { type: "text" };
 import vectorMemory from "./memory_vec4.wgsl" with { type: "text" };
 import registerSource from "./matmul_register.wgsl" with { type: "text" };
@@ -60,13 +60,28 @@ export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits
   const launch = registerLaunch(sizes, attrs, { rows, depth, splits, bias: bias === 2 }, limits);
   if (splits === 1) return { launches: [{ ...launch, bindings: [0, 1, out, bias] }] };
   const size = sizes.batch * sizes.m * sizes.n;
-  const sum: Launch = {
+  const sum = sumLaunch(splits, size, [out + 1, out], limits);
+  return { launches: [{ ...launch, bindings: [0, 1, out + 1, bias] }, sum], scratch: [f32(splits, size)] };
+}
+
+/**
+ * Adds up the results of splits, in order.
+ *
+ * @param size elements of the result
+ * @param bindings slots of the splits' results, `f32[splits, size]`, and of their sum
+ */
+export function sumLaunch(
+  splits: number,
+  size: number,
+  bindings: readonly [partial: Slot, sum: Slot],
+  limits: Limits,
+): Launch {
+  return {
     source: sumSource,
     overrides: { SPLITS: splits, SIZE: size },
-    bindings: [out + 1, out],
+    bindings,
     groups: gridOf(Math.ceil(size / 64), limits),
   };
-  return { launches: [{ ...launch, bindings: [0, 1, out + 1, bias] }, sum], scratch: [f32(splits, size)] };
 }
 
 /**
@@ -82,11 +97,17 @@ export function depthOf(
   busy: number,
   mostSteps: number = MOST_STEPS,
 ): number {
-  const tiles = batch * Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
-  const worthwhile = Math.min(
-    Math.floor(k / FEWEST_STEPS),
-    Math.floor(busy / tiles),
-  );
+  return splitDepth(k, batch * Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N), busy, mostSteps);
+}
+
+/** Steps of a split of sums over `k`, for a result of `tiles` tiles; see `depthOf()`. */
+export function splitDepth(
+  k: number,
+  tiles: number,
+  busy: number = BUSY,
+  mostSteps: number = MOST_STEPS,
+): number {
+  const worthwhile = Math.min(Math.floor(k / FEWEST_STEPS), Math.floor(busy / tiles));
   const splits = Math.max(1, worthwhile, Math.ceil(k / mostSteps));
   return Math.ceil(k / splits / TILE_K) * TILE_K;
 }

@@ -131,6 +131,20 @@ export class MiddleBlock {
   }
 }
 
+/** The blocks of one resolution, the first of which changes the number of channels. */
+function residualBlocks(
+  scope: ParamScope,
+  inputs: number,
+  outputs: number,
+  layers: number,
+  groups: number,
+): ResidualBlock[] {
+  return Array.from(
+    { length: layers },
+    (_, i) => new ResidualBlock(scope.sub(`resnets.${i}`), i === 0 ? inputs : outputs, outputs, groups),
+  );
+}
+
 /** Padding of a downsampling convolution: right and below only, so that a side of n becomes floor(n / 2). */
 const BELOW_RIGHT = { top: 0, bottom: 1, left: 0, right: 1 };
 
@@ -152,10 +166,7 @@ export class DownBlock {
     groups: number,
     last: boolean,
   ) {
-    this.#blocks = Array.from(
-      { length: layers },
-      (_, i) => new ResidualBlock(scope.sub(`resnets.${i}`), i === 0 ? inputs : outputs, outputs, groups),
-    );
+    this.#blocks = residualBlocks(scope, inputs, outputs, layers, groups);
     if (last) return;
     const halving = { stride: 2, padding: BELOW_RIGHT };
     this.#downsample = new Conv2d(scope.sub("downsamplers.0.conv"), outputs, outputs, 3, halving);
@@ -194,10 +205,7 @@ export class UpBlock {
     groups: number,
     last: boolean,
   ) {
-    this.#blocks = Array.from(
-      { length: layers },
-      (_, i) => new ResidualBlock(scope.sub(`resnets.${i}`), i === 0 ? inputs : outputs, outputs, groups),
-    );
+    this.#blocks = residualBlocks(scope, inputs, outputs, layers, groups);
     if (!last) this.#upsample = new Conv2d(scope.sub("upsamplers.0.conv"), outputs, outputs, 3);
   }
 

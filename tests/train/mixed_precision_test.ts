@@ -10,34 +10,20 @@ import {
 import { join } from "@std/path";
 import { openSafetensors } from "../../engine/checkpoint/safetensors.ts";
 import { ConfigError, NonFiniteError } from "../../engine/core/errors.ts";
-import type { Device } from "../../engine/device/device.ts";
 import { NullBackend } from "../../engine/device/null_backend.ts";
 import type { WebGpuBackend } from "../../engine/device/webgpu/backend.ts";
-import { createModel } from "../../models/create.ts";
 import { PRESETS } from "../../models/presets.ts";
 import { type TrainConfig, trainConfigOf } from "../../train/config.ts";
-import { openDataset } from "../../train/dataset/mod.ts";
-import { Trainer } from "../../train/loop.ts";
+import type { Trainer } from "../../train/loop.ts";
 import { readMetrics } from "../../train/metrics_log.ts";
 import { requirePrecision } from "../../train/precision.ts";
 import { planTraining } from "../../train/training_plan.ts";
 import { deviceTest } from "../devices.ts";
-import { type DsmoeTrainConfig, runTiny, tinyConfig, withImages } from "./tiny_run.ts";
+import { type DsmoeTrainConfig, runTiny, tinyConfig, tinyTrainer, withImages } from "./tiny_run.ts";
 
 function halfConfig(images: string, train: Partial<TrainConfig["train"]> = {}): DsmoeTrainConfig {
   const config = tinyConfig(images);
   return { ...config, train: { ...config.train, precision: "f16", ...train } };
-}
-
-async function halfTrainer(device: Device, folder: string, images: string): Promise<Trainer> {
-  const config = halfConfig(images);
-  const dataset = await openDataset({ data: images, imageSize: 8, cacheDirectory: join(folder, "cache") });
-  const model = createModel(config);
-  model.params.allocate(device);
-  model.params.initialize(0);
-  const trainer = await Trainer.create(device, model, dataset, config);
-  trainer.step.optimizer.startEma();
-  return trainer;
 }
 
 /** Everything that a step may change but the scale of the loss. */
@@ -54,7 +40,7 @@ deviceTest(
   "an overflow skips a step and halves the scale, good steps double it",
   (device) =>
     withImages(async (folder, images) => {
-      using trainer = await halfTrainer(device, folder, images);
+      using trainer = await tinyTrainer(device, folder, halfConfig(images));
       const { scale, good } = trainer.step.optimizer.lossScale!;
       const schedule = async () => [(await scale.read())[0], (await good.read())[0]];
       await trainer.takeStep(0);
@@ -160,7 +146,7 @@ deviceTest(
   "a step in half precision is one submit and no readback",
   (device) =>
     withImages(async (folder, images) => {
-      using trainer = await halfTrainer(device, folder, images);
+      using trainer = await tinyTrainer(device, folder, halfConfig(images));
       const counts = await countTransfers(device.backend as WebGpuBackend, () => trainer.takeStep(0));
       assertEquals(counts, { submits: 1, reads: 0 });
       await device.finish();

@@ -1,32 +1,16 @@
 import { countTransfers } from "../engine/device/webgpu/transfers.ts";
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { join } from "@std/path";
-import type { Device } from "../../engine/device/device.ts";
 import { openDevice } from "../../engine/device/open.ts";
 import { WebGpuBackend } from "../../engine/device/webgpu/backend.ts";
-import { createModel } from "../../models/create.ts";
-import { openDataset } from "../../train/dataset/mod.ts";
-import { Trainer } from "../../train/loop.ts";
 import { deviceTest } from "../devices.ts";
-import { tinyConfig, withImages } from "./tiny_run.ts";
-
-async function tinyTrainer(device: Device, folder: string, images: string): Promise<Trainer> {
-  const config = tinyConfig(images);
-  const dataset = await openDataset({ data: images, imageSize: 8, cacheDirectory: join(folder, "cache") });
-  const model = createModel(config);
-  model.params.allocate(device);
-  model.params.initialize(0);
-  const trainer = await Trainer.create(device, model, dataset, config);
-  trainer.step.optimizer.startEma();
-  return trainer;
-}
+import { tinyConfig, tinyTrainer, withImages } from "./tiny_run.ts";
 
 deviceTest(
   ["webgpu"],
   "a recorded training step is one submit and no readback",
   (device) =>
     withImages(async (folder, images) => {
-      using trainer = await tinyTrainer(device, folder, images);
+      using trainer = await tinyTrainer(device, folder, tinyConfig(images));
       await trainer.takeStep(0);
       await device.finish();
       assert(device.backend instanceof WebGpuBackend);
@@ -38,7 +22,7 @@ deviceTest(
 deviceTest(["cpu", "webgpu"], "1,000 training steps allocate nothing after the first", async (shared) => {
   await withImages(async (folder, images) => {
     using device = await openDevice(shared.kind);
-    using trainer = await tinyTrainer(device, folder, images);
+    using trainer = await tinyTrainer(device, folder, tinyConfig(images));
     await trainer.takeStep(0);
     await device.finish();
     const program = trainer.program!;

@@ -5,6 +5,8 @@ import { Philox } from "../../engine/core/random.ts";
 import type { DsmoeConfig } from "../../models/dsmoe/config.ts";
 import { type TrainConfig, trainConfigOf, type TrainSections } from "../../train/config.ts";
 import { openDataset } from "../../train/dataset/mod.ts";
+import { Trainer } from "../../train/loop.ts";
+import { createModel } from "../../models/create.ts";
 import { train, type TrainOptions, type TrainResult } from "../../train/run.ts";
 
 const SIDE = 8;
@@ -74,6 +76,25 @@ export async function runTiny(
     cacheDirectory: join(config.data.source, "..", "cache"),
   });
   return await train({ device, config, dataset, out, ...options });
+}
+
+/** A trainer at its first step, with its average begun. */
+export async function tinyTrainer(
+  device: Device,
+  folder: string,
+  config: DsmoeTrainConfig,
+): Promise<Trainer> {
+  const dataset = await openDataset({
+    data: config.data.source,
+    imageSize: SIDE,
+    cacheDirectory: join(folder, "cache"),
+  });
+  const model = createModel(config);
+  model.params.allocate(device);
+  model.params.initialize(0);
+  const trainer = await Trainer.create(device, model, dataset, config);
+  trainer.step.optimizer.startEma();
+  return trainer;
 }
 
 /** Runs `body` in a temporary folder that holds the images, with that folder as the working folder. */
