@@ -1,6 +1,5 @@
 import { ConfigError } from "../engine/core/errors.ts";
 import { Philox } from "../engine/core/random.ts";
-import { sizeOf } from "../engine/core/shape.ts";
 import type { Device } from "../engine/device/device.ts";
 import type { Parameter } from "../engine/params/param_store.ts";
 import type { Tensor } from "../engine/tensor.ts";
@@ -10,7 +9,7 @@ import { imageGrid } from "./image_grid.ts";
 import { createSampler, type GuidanceInterval, type SamplerMethod, type Samples } from "./sampler.ts";
 
 /** Stream of the generator that starting noise comes from. */
-const NOISE_STREAM = 3;
+export const NOISE_STREAM = 3;
 
 /** Most images of one batch; a larger request is cut. */
 const BATCH = 32;
@@ -96,13 +95,7 @@ export async function decodeSamples(
 ): Promise<{ readonly images: Float32Array<ArrayBuffer>; readonly size: number }> {
   const side = size * downsamplingOf(vae.config);
   using codec = await LatentCodec.create(device, vae, { batch: 1, height: side, width: side });
-  const latentSize = sizeOf(codec.latentShape);
-  const [count, pixels] = [latents.length / latentSize, sizeOf(codec.imageShape)];
-  const images = new Float32Array(count * pixels);
-  for (let i = 0; i < count; i++) {
-    images.set(await codec.decode(latents.subarray(i * latentSize, (i + 1) * latentSize)), i * pixels);
-    onImage?.(i + 1, count);
-  }
+  const images = await codec.decode(latents, onImage);
   return { images, size: side };
 }
 

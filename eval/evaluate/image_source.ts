@@ -240,13 +240,13 @@ async function openCodec(
   const [height, width] = [rows, columns].map((side) => side * downsamplingOf(vae.model.config));
   const together = Math.max(1, Math.min(batch, Math.floor(DECODED_PIXELS / (height * width))));
   const codec = owned.use(await LatentCodec.create(device, vae.model, { batch: together, height, width }));
-  const { latentShape, imageShape } = codec;
+  const { imageShape } = codec;
   const disposal = owned.move();
   return {
     file: { role: "vae", path, sha256: vae.sha256 },
     decoder: {
-      ...{ latentShape, imageShape, batch: together },
-      decode: (latents) => codec.decode(latents),
+      imageShape,
+      decode: (latents, onProgress) => codec.decode(latents, onProgress),
       [Symbol.dispose]: () => disposal[Symbol.dispose](),
     },
   };

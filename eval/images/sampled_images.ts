@@ -1,24 +1,17 @@
 import { Philox } from "../../engine/core/random.ts";
 import type { Device } from "../../engine/device/device.ts";
 import type { DiffusionModel } from "../../models/model.ts";
-import { sizeOf } from "../../engine/core/shape.ts";
+import { NOISE_STREAM } from "../sample.ts";
 import { createSampler, type SamplerOptions } from "../sampler.ts";
 import { labelOf, type LabelRule } from "./labels.ts";
-import type { BatchProgress, ImageStream } from "./image_stream.ts";
-
-/** Stream of the generator that starting noise comes from. */
-const NOISE_STREAM = 3;
+import type { ImageStream } from "./image_stream.ts";
 
 /** What makes images of latents. */
 export interface LatentDecoder extends Disposable {
-  /** Channels, height and width of a latent. */
-  readonly latentShape: readonly number[];
   /** Channels, height and width of an image. */
   readonly imageShape: readonly number[];
-  /** Latents that are decoded together. */
-  readonly batch: number;
-  /** Scaled latents, `f32[n, C, h, w]`, to images, `f32[n, 3, H, W]`, about [-1, 1]. */
-  decode(latents: Float32Array): Promise<Float32Array>;
+  /** Scaled latents, `f32[n, C, h, w]`, to images, `f32[n, 3, H, W]`, about [-1, 1]; tells finished and total images. */
+  decode(latents: Float32Array, onProgress?: (done: number, total: number) => void): Promise<Float32Array>;
 }
 
 /** Which images are sampled, and how. */
@@ -71,27 +64,12 @@ export async function sampleImages(
           onProgress?.({ text: `step ${Math.round(t * steps)}/${steps}`, part: decoder ? t / 2 : t }),
       });
       const images = sampled.images.subarray(0, (to - from) * size);
-      return decoder ? await decodeAll(decoder, images, onProgress) : images;
+      if (!decoder) return images;
+      const tell = (done: number, total: number) =>
+        onProgress?.({ text: `decoded ${done}/${total}`, part: (1 + done / total) / 2 });
+      tell(0, to - from);
+      return await decoder.decode(images, tell);
     },
     [Symbol.dispose]: () => sampler[Symbol.dispose](),
   };
-}
-
-/** Decodes as many at a time as the decoder does anyway, so that its progress can be told. */
-async function decodeAll(
-  decoder: LatentDecoder,
-  latents: Float32Array,
-  onProgress?: (progress: BatchProgress) => void,
-): Promise<Float32Array> {
-  const [size, pixels] = [sizeOf(decoder.latentShape), sizeOf(decoder.imageShape)];
-  const count = latents.length / size;
-  const images = new Float32Array(count * pixels);
-  for (let done = 0; done < count; done += decoder.batch) {
-    onProgress?.({ text: `decoded ${done}/${count}`, part: (1 + done / count) / 2 });
-    images.set(
-      await decoder.decode(latents.subarray(done * size, (done + decoder.batch) * size)),
-      done * pixels,
-    );
-  }
-  return images;
 }

@@ -76,10 +76,14 @@ export class LatentCodec implements Disposable {
    * Decodes latents as a diffusion model makes them.
    *
    * @param latents scaled, `f32[n, L, h, w]`
+   * @param onProgress called after every pass with finished and total images
    * @returns `f32[n, 3, H, W]`, about [-1, 1], not clamped
    * @throws {ShapeError} when the latents are not whole
    */
-  async decode(latents: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+  async decode(
+    latents: Float32Array,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<Float32Array<ArrayBuffer>> {
     const n = this.#count("decode", latents, this.latentShape);
     const { input, program } = await (this.#decoding ??= this.#recordDecoder());
     const size = sizeOf(this.imageShape);
@@ -89,6 +93,7 @@ export class LatentCodec implements Disposable {
       program.run();
       const read = await program.results.images.read() as Float32Array;
       images.set(read.subarray(0, count * size), from * size);
+      onProgress?.(from + count, n);
     }
     return images;
   }
