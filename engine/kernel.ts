@@ -42,6 +42,8 @@ export interface Limits {
   readonly maxStorageBuffersPerShaderStage: number;
   /** Whether the adapter computes on the CPU, which suits other forms of a kernel; hardware unless told. */
   readonly software?: boolean;
+  /** Lanes of every subgroup, where these can read each other's registers and are as many in all kernels. */
+  readonly subgroup?: number;
 }
 
 /**

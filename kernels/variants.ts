@@ -10,6 +10,8 @@ export interface Variants {
   readonly groupsOfColumns: number;
   /** Workgroups below which the long sums of a matmul are split between several of them. */
   readonly busyWorkgroups: number;
+  /** Sizes of subgroups whose lanes share the operands of matrix products by broadcasts, in place of workgroup memory. */
+  readonly sharingSubgroups: readonly number[];
 }
 
 /**
@@ -21,11 +23,28 @@ export interface Variants {
  * slowest operation by far, which speaks for as many sums an invocation as possible.
  */
 export const VARIANTS: Readonly<Record<"hardware" | "software", Variants>> = {
-  hardware: { widestRowOfInvocation: 0, groupsOfColumns: 4, attentionRegisters: 160, busyWorkgroups: 128 },
-  software: { widestRowOfInvocation: 4096, groupsOfColumns: 1, attentionRegisters: 320, busyWorkgroups: 8 },
+  hardware: {
+    widestRowOfInvocation: 0,
+    groupsOfColumns: 4,
+    attentionRegisters: 160,
+    busyWorkgroups: 128,
+    sharingSubgroups: [],
+  },
+  software: {
+    widestRowOfInvocation: 4096,
+    groupsOfColumns: 1,
+    attentionRegisters: 320,
+    busyWorkgroups: 8,
+    sharingSubgroups: [4, 8],
+  },
 };
 
 /** The forms for an adapter with these limits. */
 export function variantsOf({ software = false }: Limits): Variants {
   return VARIANTS[software ? "software" : "hardware"];
+}
+
+/** Lanes of a subgroup that holds a tile of a matrix product; undefined where workgroup memory does. */
+export function lanesOfTile(limits: Limits): number | undefined {
+  return variantsOf(limits).sharingSubgroups.find((lanes) => lanes === limits.subgroup);
 }

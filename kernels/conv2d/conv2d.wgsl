@@ -62,7 +62,7 @@ fn write_sums(row: u32, n: u32, count: u32, sums: vec4f) {
   if (count > 3u) { out[to.w] = values.w; }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

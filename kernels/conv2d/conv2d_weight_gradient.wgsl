@@ -32,7 +32,7 @@ fn read_b(at: u32, count: u32) -> vec4f {
   return windows(first_k + (at >> POSITION_BITS), at & POSITION_MASK, count);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

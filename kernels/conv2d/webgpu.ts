@@ -1,7 +1,8 @@
 import { DeviceError } from "../../engine/core/errors.ts";
 import { f32, type Spec } from "../../engine/core/spec.ts";
 import { gridOf, type Launch, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
-import { registerTile, splitDepth, sumLaunch, TILE_N } from "../matmul/webgpu.ts";
+import { registerTile, TILE_N } from "../matmul/tile.ts";
+import { splitDepth, sumLaunch } from "../matmul/webgpu.ts";
 import source from "./conv2d.wgsl" with { type: "text" };
 import weightGradientSource from "./conv2d_weight_gradient.wgsl" with { type: "text" };
 import { forwardProduct, type Gather, inputGradientProducts, type Product, windowsOf } from "./product.ts";
@@ -50,7 +51,7 @@ function productLaunch(product: Product, bindings: readonly number[], limits: Li
   }
   const height = rows <= 32 ? 4 : 8;
   return {
-    source: `${registerTile(height, windowsSource)}${source}`,
+    source: `${registerTile({ rows: height, memory: windowsSource, costly: true }, limits)}${source}`,
     overrides: {
       ...windowOverrides(gather),
       ...{ TRANS_A: 0, TRANS_B: 0, M: rows, K: k, POSITIONS: positions },
@@ -101,7 +102,9 @@ export function weightGradientWebGpu(
   const height = m <= 32 ? 4 : 8, tiles = Math.ceil(m / (8 * height)) * Math.ceil(k / TILE_N);
   const depth = splitDepth(positions, tiles), splits = Math.ceil(positions / depth);
   const launch = {
-    source: `${registerTile(height, windowsSource)}${weightGradientSource}`,
+    source: `${
+      registerTile({ rows: height, memory: windowsSource, costly: true }, limits)
+    }${weightGradientSource}`,
     overrides: {
       ...windowOverrides(gather),
       ...{ TRANS_A: 0, TRANS_B: 1, M: m, K: k, POSITIONS: positions, SPLITS: splits, DEPTH: depth },

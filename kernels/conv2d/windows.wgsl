@@ -1,6 +1,6 @@
 // The implicit matrix of a convolution: element (k, n) is what tap k of a channel sees at position n of the grid.
 // k = (channel, i, j), n = (image, r, q): pixel (ORIGIN + r STRIDE + i, ORIGIN + q STRIDE + j), 0 outside the image.
-// After tile.wgsl of matmul, in the place of its memory_*.wgsl; the file that follows defines read_a and read_b.
+// After tile.wgsl of matmul, in the place of its memory; the file that follows defines read_a and read_b.
 // Mapping: windows() gives four neighbouring positions of one k to one invocation. Neighbours of a row are neighbours
 //   in memory where the stride is 1, so that a workgroup's loads are few cache lines.
 // The matrix is never in memory: a workgroup holds 16 x 64 elements of it at a time.

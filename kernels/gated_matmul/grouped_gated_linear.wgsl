@@ -9,7 +9,7 @@ override FIRST: u32;
 override EXPERTS: u32;
 @group(0) @binding(6) var<storage, read> tile_expert: array<i32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

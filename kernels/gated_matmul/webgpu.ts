@@ -2,7 +2,7 @@ import { bytesPerElement, type DType } from "../../engine/core/dtype.ts";
 import { bindingRanges, bindItems } from "../../engine/device/webgpu/ranges.ts";
 import { gridOf, type Limits, type WebGpuPlan } from "../../engine/kernel.ts";
 import { memoryOf } from "../matmul/memory.ts";
-import { registerTile } from "../matmul/webgpu.ts";
+import { registerTile } from "../matmul/tile.ts";
 import groupedGated from "./grouped_gated_linear.wgsl" with { type: "text" };
 import gatedLinear from "./gated_linear.wgsl" with { type: "text" };
 import type { GatedSizes } from "./sizes.ts";
@@ -13,7 +13,7 @@ const OUTPUTS = 32;
 
 const OPERANDS = "const TRANS_A = false;\nconst TRANS_B = true;\n";
 
-function prelude(rows: number, { n, k }: GatedSizes): string {
+function prelude(rows: number, { n, k }: GatedSizes, limits: Limits): string {
   const memory = memoryOf([
     ["a", "read"],
     ["gate_weight", "read"],
@@ -22,7 +22,7 @@ function prelude(rows: number, { n, k }: GatedSizes): string {
     ["up", "read_write"],
     ["hidden", "read_write"],
   ], n % 4 === 0 && k % 4 === 0);
-  return registerTile(rows, memory + tileOfPairs, OPERANDS);
+  return registerTile({ rows, memory: memory + tileOfPairs, transposition: OPERANDS }, limits);
 }
 
 /** One launch. */
@@ -31,7 +31,7 @@ export function gatedLinearWebGpu(sizes: GatedSizes, limits: Limits): WebGpuPlan
   const height = rows <= 32 ? 4 : 8;
   return {
     launches: [{
-      source: prelude(height, sizes) + gatedLinear,
+      source: prelude(height, sizes, limits) + gatedLinear,
       overrides: { M: rows, N: n, K: k },
       bindings: [0, 1, 2, 3, 4, 5],
       groups: gridOf(Math.ceil(rows / (8 * height)) * Math.ceil(n / OUTPUTS), limits),
@@ -49,7 +49,7 @@ export function groupedGatedWebGpu(
   const { rows, n, k, experts } = sizes;
   const height = tile <= 32 ? 4 : 8;
   const blocks = rows / tile * Math.ceil(tile / (8 * height));
-  const source = prelude(height, sizes) + groupedGated;
+  const source = prelude(height, sizes, limits) + groupedGated;
   const expertBytes = bytesPerElement(weights) * n * k;
   return {
     launches: bindingRanges(experts, expertBytes, limits).map((range) => {

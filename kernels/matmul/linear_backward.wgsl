@@ -15,24 +15,14 @@ override CHAIN: u32;
 
 fn weight_tile(lane: u32, split: u32, i: u32, j: u32) {
   TRANS_A = true;
+  sum_lines = BIAS && j == 0u;
   let last = min(T, split * DEPTH + DEPTH);
   var bias = vec4f();
   for (var first = split * DEPTH; first < last; first += CHAIN) {
     let end = min(last, first + CHAIN);
     var sums = array<vec4f, SUMS>();
-    var bias_of_chain = vec4f();
-    let left = Operand(0u, N, N, end);
-    let right = Operand(0u, K, K, end);
-    for (var k = first; k < end; k += TILE_K) {
-      fill_tiles(lane, left, i, right, j, k);
-      workgroupBarrier();
-      multiply_tiles(lane, &sums);
-      if (BIAS && j == 0u && lane < BLOCKS_A) {
-        for (var s = 0u; s < TILE_K; s++) { bias_of_chain += tile_a[s * BLOCKS_A + lane]; }
-      }
-      workgroupBarrier();
-    }
-    bias += bias_of_chain;
+    add_products(lane, &sums, Operand(0u, N, N, end), i, Operand(0u, K, K, end), j, first, end);
+    bias += lines;
     for (var s = 0u; s < SUMS; s++) {
       let place = vec2u(i, j) + place_of_sums(lane, s);
       let at = (split * N + place.x) * K + place.y;
@@ -42,8 +32,9 @@ fn weight_tile(lane: u32, split: u32, i: u32, j: u32) {
       write_dw(at, count, sums[s]);
     }
   }
-  if (j == 0u && lane < BLOCKS_A) {
-    write_db(split * N + i + 4u * lane, remaining(N, i + 4u * lane), bias);
+  let line = row_of_lines(lane);
+  if (j == 0u && line < TILE_M) {
+    write_db(split * N + i + line, remaining(N, i + line), bias);
   }
 }
 
@@ -61,7 +52,7 @@ fn input_tile(lane: u32, i: u32, j: u32) {
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

@@ -5,7 +5,8 @@ import type { LinearBackwardAttrs, LinearSizes } from "./linear_backward.ts";
 import source from "./linear_backward.wgsl" with { type: "text" };
 import sumSource from "./linear_backward_sum.wgsl" with { type: "text" };
 import { memoryOf, readerOf } from "./memory.ts";
-import { BUSY, depthOf, MOST_STEPS, registerTile, sumLaunch, TILE_N } from "./webgpu.ts";
+import { registerTile, TILE_N } from "./tile.ts";
+import { BUSY, depthOf, MOST_STEPS, sumLaunch } from "./webgpu.ts";
 
 /** What a call has: gradients that are wanted, and whether earlier ones are added. */
 interface Wanted extends LinearBackwardAttrs {
@@ -26,8 +27,9 @@ export function linearBackwardWebGpu(sizes: LinearSizes, wanted: Wanted, limits:
   const scratch = inputs + outputs.length + Number(wanted.input);
   const sums = splits === 1 ? outputs : outputs.map((_, i) => scratch + i);
   const dx = wanted.input ? [inputs + outputs.length] : [];
+  const memory = memoryFor(wanted, k % 4 === 0 && n % 4 === 0);
   const launch: Launch = {
-    source: registerTile(height, memoryFor(wanted, k % 4 === 0 && n % 4 === 0), VARIABLE) + source,
+    source: registerTile({ rows: height, memory, transposition: VARIABLE }, limits) + source,
     overrides: { T: rows, N: n, K: k, SPLITS: splits, DEPTH: depth, CHAIN: MOST_STEPS },
     bindings: [...Array.from({ length: inputs }, (_, slot) => slot), ...sums, ...dx],
     groups: gridOf(tiles + inputTiles, limits),

@@ -1,8 +1,6 @@
-// C[b, i, j] = sum over k of op(A)[b, i, k] op(B)[b, k, j] + bias[j]. After memory_*.wgsl and tile.wgsl.
-// Mapping: a workgroup of 64 is a TILE_M x 64 tile of C, an invocation ROWS x 8 of its elements, in registers: every
-//   value from workgroup memory is used 8 times, every one from storage 64 times.
-// Workgroup memory: 16 steps of k of both operands, 8 KiB. Beyond the edges it holds zeros.
-// Barriers: after the tiles are filled, and before the next ones overwrite them.
+// C[b, i, j] = sum over k of op(A)[b, i, k] op(B)[b, k, j] + bias[j]. After the text of tile.ts.
+// Mapping: a workgroup is a TILE_M x 64 tile of C, held in registers as tile.wgsl or tile_subgroup.wgsl says, which
+//   also own workgroup memory and barriers. In tile.wgsl every value from storage is used 64 times.
 // Splits: where C has too few tiles to fill a GPU, k is cut into SPLITS ranges of DEPTH steps; c is then
 //   f32[SPLITS, BATCH, M, N], and matmul_sum.wgsl adds it up in order.
 // Next: subgroup matrices when WebGPU has them.
@@ -16,7 +14,7 @@ override BIAS: bool;
 
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

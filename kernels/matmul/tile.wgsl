@@ -6,6 +6,7 @@
 //   transposes it in registers where k runs along that row. Beyond the limits the tiles hold zeros.
 // Barriers: in add_products(), so that it must be called in uniform control flow.
 // TRANS_A and TRANS_B stand in front of this text: whether an operand is stored transposed.
+const INVOCATIONS = 64u;
 const TILE_M = 8u * ROWS;
 const TILE_N = 64u;
 const TILE_K = 16u;
@@ -14,6 +15,10 @@ const BLOCKS_B = TILE_N / 4u;
 
 var<workgroup> tile_a: array<vec4f, TILE_K * BLOCKS_A>;
 var<workgroup> tile_b: array<vec4f, TILE_K * BLOCKS_B>;
+
+/// Whether sums of op(A) over k are wanted too, where A is stored transposed: see row_of_lines().
+var<private> sum_lines: bool;
+var<private> lines: vec4f;
 
 /// One operand: `lines` rows of op(A) or columns of op(B), `depth` steps of k; a stored row has `stride` elements.
 struct Operand {
@@ -98,10 +103,14 @@ fn multiply_tiles(lane: u32, sums: ptr<function, array<vec4f, SUMS>>) {
 /// Barriers: after the tiles are filled, and before the next ones overwrite them.
 fn add_products(lane: u32, sums: ptr<function, array<vec4f, SUMS>>,
                 x: Operand, i: u32, y: Operand, j: u32, first: u32, last: u32) {
+  lines = vec4f();
   for (var k = first; k < last; k += TILE_K) {
     fill_tiles(lane, x, i, y, j, k);
     workgroupBarrier();
     multiply_tiles(lane, sums);
+    if (sum_lines && lane < BLOCKS_A) {
+      for (var step = 0u; step < TILE_K; step++) { lines += tile_a[step * BLOCKS_A + lane]; }
+    }
     workgroupBarrier();
   }
 }
@@ -109,4 +118,9 @@ fn add_products(lane: u32, sums: ptr<function, array<vec4f, SUMS>>,
 /// Row and first column inside the tile of the four sums `s` of a lane.
 fn place_of_sums(lane: u32, s: u32) -> vec2u {
   return vec2u(lane / 8u * ROWS + s / 2u, lane % 8u * 4u + s % 2u * 32u);
+}
+
+/// First row inside the tile of the four that a lane has in `lines`; TILE_M where it has none.
+fn row_of_lines(lane: u32) -> u32 {
+  return select(TILE_M, 4u * lane, lane < BLOCKS_A);
 }

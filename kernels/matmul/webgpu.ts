@@ -1,16 +1,10 @@
 import { f32, type Spec } from "../../engine/core/spec.ts";
-import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
 import { gridOf, type Launch, type Limits, type Slot, type WebGpuPlan } from "../../engine/kernel.ts";
-import scalarMemory from "./memory_scalar.wgsl" with { type: "text" };
-import vectorMemory from "./memory_vec4.wgsl" with { type: "text" };
 import registerSource from "./matmul_register.wgsl" with { type: "text" };
 import sumSource from "./matmul_sum.wgsl" with { type: "text" };
-import tileSource from "./tile.wgsl" with { type: "text" };
 import { variantsOf } from "../variants.ts";
 import { type MatmulAttrs, type MatmulSizes, matmulSizes } from "./sizes.ts";
-
-/** Columns of a workgroup's tile. */
-export const TILE_N = 64;
+import { memoryOfMatrices, registerTile, TILE_N } from "./tile.ts";
 
 const TILE_K = 16;
 
@@ -22,31 +16,6 @@ const FEWEST_STEPS = 256;
 
 /** Most steps of k in a split: the sum keeps its accuracy, and Mesa's llvmpipe ends an invocation's loops after 65,535 rounds. */
 export const MOST_STEPS = 16384;
-
-/**
- * The common part of every register-tile shader.
- *
- * @param rows rows of an invocation: 4 or 8, for tiles of 32 or 64
- * @param aligned whether the stored rows of all operands are multiples of four elements
- */
-export function tilePrelude(rows: number, aligned: boolean): string {
-  return registerTile(rows, aligned ? vectorMemory : scalarMemory);
-}
-
-/** Which operands are stored transposed: one answer for a whole launch. */
-const TRANSPOSITION = "override TRANS_A: bool;\noverride TRANS_B: bool;\n";
-
-/**
- * The register tile over any memory.
- *
- * @param rows rows of an invocation: 4 or 8, for tiles of 32 or 64
- * @param memory WGSL that defines `read_a` and `read_b` as `memory_*.wgsl` do
- * @param transposition WGSL that declares `TRANS_A` and `TRANS_B`
- */
-export function registerTile(rows: number, memory: string, transposition: string = TRANSPOSITION): string {
-  const header = `const ROWS = ${rows}u;\n${wgslHeader({ SUMS: 2 * rows })}${transposition}`;
-  return `${header}${memory}\n${tileSource}\n`;
-}
 
 /** One launch, or two where k is split. */
 export function matmulWebGpu(inputs: readonly Spec[], attrs: MatmulAttrs, limits: Limits): WebGpuPlan {
@@ -121,7 +90,7 @@ function registerLaunch(
   const aligned = [transA ? m : k, transB ? k : n, n].every((row) => row % 4 === 0);
   const tiles = Math.ceil(m / (8 * rows)) * Math.ceil(n / TILE_N);
   return {
-    source: tilePrelude(rows, aligned) + registerSource,
+    source: registerTile({ rows, memory: memoryOfMatrices(aligned) }, limits) + registerSource,
     overrides: {
       M: m,
       N: n,

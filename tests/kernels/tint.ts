@@ -6,6 +6,7 @@
  */
 import { DEFAULT_LIMITS } from "../../engine/device/null_backend.ts";
 import { DAWN_PACKAGE } from "../../engine/device/webgpu/provider.ts";
+import { withSubgroupDirective } from "../../engine/device/webgpu/wgsl.ts";
 import { explainCompileError } from "../../engine/device/webgpu/shader_errors.ts";
 import type { Launch } from "../../engine/kernel.ts";
 import { caseLaunches } from "./launches.ts";
@@ -33,7 +34,7 @@ const CONTROL: Launch = {
 async function compile(device: GPUDevice, kernel: string, launch: Launch): Promise<string | undefined> {
   const { source, entryPoint = "main", overrides } = launch;
   device.pushErrorScope("validation");
-  const module = device.createShaderModule({ code: source });
+  const module = device.createShaderModule({ code: withSubgroupDirective(source) });
   const compiling = device.createComputePipelineAsync({
     layout: "auto",
     compute: { module, entryPoint, constants: { ...overrides } },
@@ -52,7 +53,7 @@ async function openNullDevice(): Promise<GPUDevice> {
   const { create } = await import(DAWN_PACKAGE);
   gpu = create(["backend=null"]);
   const adapter = await gpu.requestAdapter();
-  return await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] });
+  return await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
 }
 
 if (import.meta.main) {
@@ -63,7 +64,13 @@ if (import.meta.main) {
     Deno.stderr.writeSync(new TextEncoder().encode(`${error instanceof Error ? error.message : error}\n`));
     Deno.exit(NO_PACKAGE);
   }
-  const launches = await caseLaunches([DEFAULT_LIMITS, { ...DEFAULT_LIMITS, software: true }]);
+  const software = { ...DEFAULT_LIMITS, software: true };
+  const launches = await caseLaunches([
+    DEFAULT_LIMITS,
+    software,
+    { ...software, subgroup: 4 },
+    { ...software, subgroup: 8 },
+  ]);
   const failures: string[] = [];
   for (const { name, call, launch } of launches) {
     const failure = await compile(device, call.kernel.name, launch);

@@ -12,6 +12,8 @@ export interface AdapterReport {
   readonly provider: string;
   /** Whether the adapter computes on the CPU (llvmpipe, SwiftShader, WARP). */
   readonly software: boolean;
+  /** Lanes of a subgroup; undefined where they differ between kernels or are not told. */
+  readonly subgroup?: number;
   /** Limits of the adapter that matter to compute, in the units of the WebGPU specification. */
   readonly limits: Readonly<Record<string, number>>;
   /** Names of WebGPU features on offer. */
@@ -49,6 +51,9 @@ const COMPUTE_LIMITS = [
 ] as const;
 
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+
+/** The feature by which lanes of a subgroup read each other's registers. */
+export const SUBGROUPS: GPUFeatureName = "subgroups";
 
 /** PCI vendor numbers, which Deno reports in place of names. Source: pci-ids.ucw.cz; 0x10005 is Khronos' id of Mesa. */
 const VENDORS: Readonly<Record<number, string>> = {
@@ -95,8 +100,11 @@ export async function openDevice(options: WebGpuOptions): Promise<OpenedDevice> 
     );
   }
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+  const request = (features: GPUFeatureName[]) =>
+    adapter.requestDevice({ requiredLimits: { ...report.limits }, requiredFeatures: features });
   try {
-    const gpu = await adapter.requestDevice({ requiredLimits: { ...report.limits }, requiredFeatures });
+    // Deno has subgroups that the adapter's features do not list.
+    const gpu = await request([...requiredFeatures, SUBGROUPS]).catch(() => request(requiredFeatures));
     return { gpu, report };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -123,6 +131,7 @@ function reportOf(adapter: GPUAdapter, gpu: string | undefined): AdapterReport {
     vendor: VENDORS[Number(info.vendor)] ?? info.vendor,
     provider: providerOf(gpu),
     software: info.isFallbackAdapter || SOFTWARE_NAMES.test(name),
+    ...(info.subgroupMinSize === info.subgroupMaxSize ? { subgroup: info.subgroupMinSize } : {}),
     limits: Object.fromEntries(COMPUTE_LIMITS.map((limit) => [limit, limits[limit]])),
     features: [...adapter.features],
   };

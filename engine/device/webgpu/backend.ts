@@ -84,7 +84,7 @@ export class WebGpuBackend implements Backend {
       maxBytes: limits.maxBufferSize,
       maxBytesName: "maxBufferSize",
     });
-    this.#pipelines = new PipelineCache(this.#failures);
+    this.#pipelines = new PipelineCache(this.#failures, provider === "Dawn");
     this.halfPrecision = gpu.features.has("shader-f16");
     this.#lowering = new LoweringCache(this.#pipelines, this.limits, this.halfPrecision);
     if (gpu.features.has("timestamp-query")) {

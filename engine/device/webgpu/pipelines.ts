@@ -1,6 +1,7 @@
 import { DeviceError, withModulePath } from "../../core/errors.ts";
 import type { Launch } from "../../kernel.ts";
 import type { Failures } from "./failures.ts";
+import { withSubgroupDirective } from "./wgsl.ts";
 import { explainCompileError } from "./shader_errors.ts";
 
 /** A compiled pipeline and its only bind group layout. */
@@ -26,7 +27,12 @@ export class PipelineCache {
   readonly #modules = new Map<string, GPUShaderModule>();
   #nextId = 1;
 
-  constructor(readonly failures: Failures) {}
+  /**
+   * Starts empty.
+   *
+   * @param directives whether sources need `enable subgroups`, as with Dawn
+   */
+  constructor(readonly failures: Failures, readonly directives: boolean = false) {}
 
   /** Pipelines compiled so far; none is ever dropped. */
   get size(): number {
@@ -92,7 +98,8 @@ export class PipelineCache {
   #module({ kernel, launch }: PipelineEntry): GPUShaderModule {
     let module = this.#modules.get(launch.source);
     if (!module) {
-      module = this.failures.gpu.createShaderModule({ label: kernel, code: launch.source });
+      const code = this.directives ? withSubgroupDirective(launch.source) : launch.source;
+      module = this.failures.gpu.createShaderModule({ label: kernel, code });
       this.#modules.set(launch.source, module);
     }
     return module;

@@ -26,6 +26,14 @@ export function wgslHeader(names: WgslNames): string {
 }
 
 /**
+ * A source for Dawn, which wants a directive where lanes of a subgroup talk to each other. Deno refuses the directive and
+ * needs none.
+ */
+export function withSubgroupDirective(source: string): string {
+  return /\bsubgroup[A-Z]\w*\(/.test(source) ? `enable subgroups;\n${source}` : source;
+}
+
+/**
  * The number of a workgroup in a grid made by `gridOf`: `linear_workgroup(workgroup_id, num_workgroups)`. The grid
  * may be larger than the count, so a kernel returns where the number reaches it.
  */

@@ -1,5 +1,5 @@
-// C[r, j] = sum over k of A[r, k] op(B[e])[k, j] + addend(r, j), with e the expert that row r belongs to. After memory_*
-// .wgsl and tile.wgsl of matmul, and a header with read_addend(); TRANS_A is false.
+// C[r, j] = sum over k of A[r, k] op(B[e])[k, j] + addend(r, j), with e the expert that row r belongs to. After the
+// text of tile.ts of matmul, and a header with read_addend(); TRANS_A is false.
 // Mapping: every tile of TILE rows belongs to one expert, which tile_expert names: a workgroup looks it up and then is
 //   an ordinary TILE_M x 64 register tile with that expert's weight as B. No readback, a fixed grid.
 // Workgroup memory and barriers: as in matmul_register.wgsl. The expert is the same for the whole workgroup and read
@@ -18,7 +18,7 @@ override EXPERTS: u32;
 @group(0) @binding(4) var<storage, read> offsets: array<i32>;
 @group(0) @binding(5) var<storage, read> tile_expert: array<i32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

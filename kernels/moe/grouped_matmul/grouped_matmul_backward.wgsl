@@ -1,5 +1,5 @@
 // C[e, i, j] = sum over the rows r of expert e of A[r, i] B[r, j]: the gradient of the experts' weights. After
-// memory_*.wgsl and tile.wgsl of matmul; TRANS_A is true, TRANS_B false.
+// the text of tile.ts of matmul; TRANS_A is true, TRANS_B false.
 // Mapping: a workgroup is a TILE_M x 64 tile of one expert's gradient. It walks the rows of that expert only, from
 //   offsets[e], counts[e] of them: a loop whose length the GPU finds out by itself.
 // Workgroup memory and barriers: as in matmul_register.wgsl; the length is the same for the whole workgroup.
@@ -14,7 +14,7 @@ override EXPERTS: u32;
 @group(0) @binding(3) var<storage, read> counts: array<i32>;
 @group(0) @binding(4) var<storage, read> offsets: array<i32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;

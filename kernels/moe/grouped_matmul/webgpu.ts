@@ -3,7 +3,7 @@ import type { Spec } from "../../../engine/core/spec.ts";
 import { bindingRanges, bindItems } from "../../../engine/device/webgpu/ranges.ts";
 import { gridOf, type Limits, type WebGpuPlan } from "../../../engine/kernel.ts";
 import { elementOf, readerOf } from "../../matmul/memory.ts";
-import { TILE_N, tilePrelude } from "../../matmul/webgpu.ts";
+import { memoryOfMatrices, registerTile, TILE_N } from "../../matmul/tile.ts";
 import backwardSource from "./grouped_matmul_backward.wgsl" with { type: "text" };
 import forwardSource from "./grouped_matmul.wgsl" with { type: "text" };
 import { type GroupedMatmulAttrs, groupedOuterSizes, groupedSizes } from "./sizes.ts";
@@ -20,7 +20,8 @@ export function groupedMatmulWebGpu(
   const blocks = rows / tile * Math.ceil(tile / (8 * height));
   const aligned = n % 4 === 0 && k % 4 === 0;
   const addend = inputs.length > 5;
-  const source = tilePrelude(height, aligned) + addendReader(addend, aligned) + forwardSource;
+  const tileText = registerTile({ rows: height, memory: memoryOfMatrices(aligned) }, limits);
+  const source = tileText + addendReader(addend, aligned) + forwardSource;
   const out = inputs.length;
   const sizes = { R: rows, N: n, K: k, TILE: tile, TRANS_A: 0, TRANS_B: Number(transposeWeight) };
   const groups = gridOf(blocks * Math.ceil(n / TILE_N), limits);
@@ -40,7 +41,8 @@ export function groupedOuterWebGpu(inputs: readonly Spec[], limits: Limits): Web
   const { m, n, experts } = groupedOuterSizes(inputs);
   const height = m <= 32 ? 4 : 8;
   const tiles = Math.ceil(m / (8 * height)) * Math.ceil(n / TILE_N);
-  const source = tilePrelude(height, m % 4 === 0 && n % 4 === 0) + backwardSource;
+  const memory = memoryOfMatrices(m % 4 === 0 && n % 4 === 0);
+  const source = registerTile({ rows: height, memory }, limits) + backwardSource;
   const expertBytes = BYTES_PER_ELEMENT * m * n;
   return {
     launches: bindingRanges(experts, expertBytes, limits).map((range) => ({

@@ -35,6 +35,10 @@ Deno.test({
       report.limits.maxStorageBuffersPerShaderStage,
     );
     assert(backend.description.includes(report.name));
+    assertEquals(
+      backend.limits.subgroup,
+      backend.gpu.features.has("subgroups") ? report.subgroup : undefined,
+    );
     backend.dispose();
   },
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { wgslHeader } from "../../../../engine/device/webgpu/wgsl.ts";
+import { wgslHeader, withSubgroupDirective } from "../../../../engine/device/webgpu/wgsl.ts";
 
 Deno.test("`wgslHeader()` writes numbers and booleans as constants and strings as aliases", () => {
   assertEquals(
@@ -10,4 +10,11 @@ Deno.test("`wgslHeader()` writes numbers and booleans as constants and strings a
 
 Deno.test("`wgslHeader()` throws when a number is not finite", () => {
   assertThrows(() => wgslHeader({ LIMIT: -Infinity }), RangeError, "LIMIT");
+});
+
+Deno.test("`withSubgroupDirective()` enables subgroups only where lanes talk to each other", () => {
+  const talks = "let x = subgroupBroadcast(y, 0u);";
+  assertEquals(withSubgroupDirective(talks), `enable subgroups;\n${talks}`);
+  const silent = "// lanes of a subgroup\nlet subgroup = 1u;";
+  assertEquals(withSubgroupDirective(silent), silent);
 });
