@@ -31,6 +31,7 @@ const oneInput: readonly Case[] = [
   size("a scalar", [f32()]),
   size("a prime", [f32(61)]),
   size("several workgroups", [f32(3, 173)]),
+  size("rows of fours", [f32(3, 172)]),
 ];
 
 const positive: readonly Case[] = oneInput.map((test) => ({
@@ -47,6 +48,9 @@ const twoInputs: readonly Case[] = [
   size("outer sum", [f32(7, 1), f32(1, 9)]),
   size("a scalar", [f32(3, 5), f32()]),
   size("the middle", [f32(2, 3, 4, 5), f32(2, 1, 4, 1)]),
+  size("a row of fours over rows", [f32(5, 36), f32(36)]),
+  size("a column over rows of fours", [f32(5, 36), f32(5, 1)]),
+  size("the middle of fours", [f32(2, 3, 4, 8), f32(2, 1, 4, 1)]),
 ];
 
 const nonZeroSecond: readonly Case[] = twoInputs.map((test) => ({
@@ -84,7 +88,7 @@ const NODES: ElementwiseKernel = elementwiseKernel("expression_nodes", ["f32", "
   ),
 ]);
 
-const nodeCases: readonly Case[] = [[1], [61], [4, 101]].map((shape) =>
+const nodeCases: readonly Case[] = [[1], [61], [4, 101], [3, 20]].map((shape) =>
   size(`[${shape.join(", ")}]`, [f32(...shape), f32(...shape.slice(-1)), i32(...shape)], {
     values: (inputs) => [
       ...mapped((value) => value)(inputs.slice(0, 2)),

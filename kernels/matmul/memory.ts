@@ -13,16 +13,19 @@ export function elementOf(aligned: boolean): string {
 }
 
 /**
- * `read_NAME(at, count)`: four elements of the buffer NAME from `at` on, or zeros. Without a branch: what does not exist
- * reads element 0, since a branch costs a software adapter more than a load.
+ * `read_NAME(at, count)`: four elements of the buffer NAME from `at` on, or zeros. By branches: with selects in their
+ * place, loops over a lane's sums grow too long for Mesa to unroll, and the sums leave the registers.
  */
 export function readerOf(name: string, aligned: boolean): string {
-  const element = (at: string, i: number) =>
-    `select(${aligned ? "vec4f()" : "0.0"}, ${name}[select(0u, ${at}, count > ${i}u)], count > ${i}u)`;
-  const value = aligned
-    ? element("at / 4u", 0)
-    : `vec4f(\n    ${LANES.map((_, i) => element(`at + ${i}u`, i)).join(",\n    ")})`;
-  return `fn read_${name}(at: u32, count: u32) -> vec4f {\n  return ${value};\n}\n`;
+  const lines = aligned
+    ? [`  if (count > 0u) { value = ${name}[at / 4u]; }`]
+    : LANES.map((lane, i) => `  if (count > ${i}u) { value.${lane} = ${name}[at + ${i}u]; }`);
+  return [
+    `fn read_${name}(at: u32, count: u32) -> vec4f {`,
+    "  var value = vec4f();",
+    ...lines,
+    "  return value;\n}\n",
+  ].join("\n");
 }
 
 /** `write_NAME(at, count, value)`. */
