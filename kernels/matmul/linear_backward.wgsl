@@ -28,7 +28,7 @@ fn weight_tile(lane: u32, split: u32, i: u32, j: u32) {
       let at = (split * N + place.x) * K + place.y;
       let count = select(0u, remaining(K, place.y), place.x < N);
       // What an invocation adds to is what it wrote itself.
-      if (first > split * DEPTH) { sums[s] += read_dw(at, count); }
+      if (DEPTH > CHAIN && first > split * DEPTH) { sums[s] += read_dw(at, count); }
       write_dw(at, count, sums[s]);
     }
   }

@@ -30,12 +30,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
   let x = Operand(batch * M * K, select(K, M, TRANS_A), M, last);
   let y = Operand(batch * K * N, select(N, K, TRANS_B), N, last);
   var sums = array<vec4f, SUMS>();
+  if (BIAS && item < BATCH) {
+    // Every row has the same: it is read once for each group of columns.
+    for (var group = 0u; group < GROUPS; group++) { sums[group] = bias_of(j + place_of_sums(lane, group).y); }
+    for (var s = GROUPS; s < SUMS; s++) { sums[s] = sums[s % GROUPS]; }
+  }
   add_products(lane, &sums, x, i, y, j, first, last);
   for (var s = 0u; s < SUMS; s++) {
     let place = vec2u(i, j) + place_of_sums(lane, s);
-    if (BIAS && item < BATCH) {
-      sums[s] += vec4f(bias[place.y], bias[place.y + 1u], bias[place.y + 2u], bias[place.y + 3u]);
-    }
     write_c((item * M + place.x) * N + place.y, select(0u, remaining(N, place.y), place.x < M), sums[s]);
   }
+}
+
+fn bias_of(column: u32) -> vec4f {
+  return vec4f(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
 }

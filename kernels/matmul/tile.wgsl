@@ -10,6 +10,8 @@ const INVOCATIONS = 64u;
 const TILE_M = 8u * ROWS;
 const TILE_N = 64u;
 const TILE_K = 16u;
+/// Groups of four columns that a lane has; the sums of a row lie side by side.
+const GROUPS = 2u;
 const BLOCKS_A = TILE_M / 4u;
 const BLOCKS_B = TILE_N / 4u;
 

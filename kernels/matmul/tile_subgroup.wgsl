@@ -10,6 +10,7 @@ const INVOCATIONS = 8u * ROWS;
 const TILE_M = INVOCATIONS;
 const TILE_N = 64u;
 const TILE_K = 4u;
+/// Groups of four columns that a lane has; the sums of a row lie side by side.
 const GROUPS = TILE_N / 4u / LANES;
 /// Lanes that hold one step of k where A is stored transposed.
 const LANES_OF_STEP = LANES / 4u;
