@@ -1,11 +1,19 @@
 // dV = P^T dOut and dK = dS^T Q with dS = P (dOut V^T - delta) / sqrt(D) and P = e^(scores - lse), recomputed.
 //
-// Workgroup of 64 lanes -> TILE keys of one (b, key head); it loops over the query heads that share the key head,
+// Workgroup of LANES lanes -> TILE keys of one (b, key head); it loops over the query heads that share the key head,
 // and over tiles of OTHERS queries, always in this order:
 //   scores = k q^T -> P^T, slopes = v dOut^T -> dS^T -> dv_sums += P^T dOut -> dk_sums += dS^T q, all in registers.
 // One workgroup owns its rows of dK and dV: no atomics. dK is stored and turned back in place, with barriers as in the
 // launch for dQ.
-@compute @workgroup_size(64)
+const D_KEY = 0u;
+const D_VALUE = 1u;
+
+fn store(result: u32, b: u32, head: u32, n: u32, d: u32, x: vec4f) {
+  let start = kv_start(b, head, n) + d;
+  if (result == D_KEY) { turned[start + k_offset] = x; } else { store_dv(start + v_offset, x); }
+}
+
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;
@@ -44,16 +52,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
       add_weighted(&dk_sums, &slopes, QUERY, first_query, range.y, b, head, lane);
     }
   }
-  for (var row = 0u; row < ROWS; row++) {
-    for (var g = 0u; g < GROUPS; g++) {
-      let d = lane % SIDE + SIDE * g;
-      if (own_row + row < tokens && d < WIDTH) {
-        let start = kv_start(b, first_head, own_row + row) + d;
-        turned[start + k_offset] = dk_sums[row * GROUPS + g];
-        store_dv(start + v_offset, dv_sums[row * GROUPS + g]);
-      }
-    }
-  }
+  store_sums(&dk_sums, D_KEY, b, first_head, own_row, lane);
+  store_sums(&dv_sums, D_VALUE, b, first_head, own_row, lane);
   let start = kv_start(b, first_head, first) + k_offset;
   if (rotate) { turn_back(start, kv_stride, first, min(TILE, tokens - first), lane); }
 }

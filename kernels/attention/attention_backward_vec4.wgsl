@@ -1,4 +1,4 @@
-// What the vectorised launches for dQ and for dK with dV share; after attention_tiles_vec4.wgsl. `turned` is the
+// What the vectorised launches for dQ and for dK with dV share; after the tile text. `turned` is the
 // gradient of q or of k: first of the rotated one, then, in place, of the one before the rotation:
 //   dx1 = dy1 cos1 + dy2 sin2, dx2 = dy2 cos2 - dy1 sin1
 override blocks: u32;

@@ -1,13 +1,12 @@
 // out = softmax(q k^T / sqrt(D)) v, tile by tile (Dao et al. 2022): scores live only in registers and one tile.
 //
-// Workgroup of 64 lanes -> TILE queries of one (b, head); it loops over tiles of OTHERS keys:
+// Workgroup of LANES lanes -> TILE queries of one (b, head); it loops over tiles of OTHERS keys:
 //   scores = q k^T -> largest of each row, over the 8 lanes that share it -> weights = e^(scores - largest)
 //   -> sums = sums * shrink + weights v, all in registers.
 // Each lane adds up the weights of its own columns; the 8 totals of a row meet after the last tile.
-// Barriers: after the largest scores are handed round and after the totals are; others in attention_tiles_vec4.wgsl.
+// Barriers: in attention_tiles_vec4.wgsl, and none with attention_tiles_subgroup.wgsl.
 //
 // Loops over registers are short and their bodies small, so that compilers unroll them and each index is a constant.
-// A next version would hand the largest scores round by subgroup operations.
 override blocks: u32;   // tiles of queries in a head
 override total_groups: u32;
 override has_sinks: bool;
@@ -20,10 +19,7 @@ const LOWEST = -3.0e38;   // still much larger than HIDDEN
 const QUERY = 0u;
 const KEY = 1u;
 const VALUE = 2u;
-
-alias Rows = array<vec4f, ROW_VECTORS>;
-
-var<workgroup> shares: array<vec4f, SIDE * TILE / 4u>;   // [lane of the row][row / 4]
+const OUT = 0u;
 
 fn vector(operand: u32, b: u32, head: u32, n: u32, d: u32) -> vec4f {
   if (operand == QUERY) { return query(b, head, n, d); }
@@ -31,8 +27,17 @@ fn vector(operand: u32, b: u32, head: u32, n: u32, d: u32) -> vec4f {
   return value(b, head, n, d);
 }
 
-fn share_at(x: u32, lane: u32, r: u32) -> u32 {
-  return x * (TILE / 4u) + lane / SIDE * ROW_VECTORS + r;
+fn store(result: u32, b: u32, head: u32, n: u32, d: u32, x: vec4f) {
+  out[((b * tokens + n) * heads + head) * WIDTH + d] = x;
+}
+
+/// The value of row `row` of a lane.
+fn value_of(values: Rows, row: u32) -> f32 {
+  var x = 0.0;
+  for (var r = 0u; r < ROW_VECTORS; r++) {
+    x += dot(select(vec4f(), values[r], rows_of(0u, r) == vec4u(row)), vec4f(1.0));
+  }
+  return x;
 }
 
 fn scale_sums(sums: ptr<function, Sums>, factors: Rows) {
@@ -46,7 +51,7 @@ fn scale_sums(sums: ptr<function, Sums>, factors: Rows) {
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = id.x + id.y * groups.x;
@@ -71,11 +76,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     }
     var most = largest;
     for (var s = 0u; s < COLUMNS * ROW_VECTORS; s++) { most[s % ROW_VECTORS] = max(most[s % ROW_VECTORS], scores[s]); }
-    for (var r = 0u; r < ROW_VECTORS; r++) { shares[share_at(lane % SIDE, lane, r)] = most[r]; }
-    workgroupBarrier();
-    for (var x = 0u; x < SIDE; x++) {
-      for (var r = 0u; r < ROW_VECTORS; r++) { most[r] = max(most[r], shares[share_at(x, lane, r)]); }
-    }
+    most = largest_of_rows(most, lane);
     var shrink: Rows;
     for (var r = 0u; r < ROW_VECTORS; r++) {
       shrink[r] = exp(largest[r] - most[r]);
@@ -89,27 +90,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     scale_sums(&sums, shrink);
     add_weighted(&sums, &scores, VALUE, first_key, range.y, b, head, lane);
   }
-  for (var r = 0u; r < ROW_VECTORS; r++) { shares[share_at(lane % SIDE, lane, r)] = total[r]; }
-  workgroupBarrier();
-  total = Rows();
-  for (var x = 0u; x < SIDE; x++) {
-    for (var r = 0u; r < ROW_VECTORS; r++) { total[r] += shares[share_at(x, lane, r)]; }
-  }
+  total = total_of_rows(total, lane);
   var inverse: Rows;
   for (var r = 0u; r < ROW_VECTORS; r++) { inverse[r] = 1.0 / total[r]; }
   scale_sums(&sums, inverse);
-  let step = heads * WIDTH;
-  let at = ((b * tokens + own_row) * heads + head) * WIDTH + lane % SIDE;
-  for (var row = 0u; row < ROWS; row++) {
-    for (var g = 0u; g < GROUPS; g++) {
-      if (own_row + row < tokens && (WIDTH % SIDE == 0u || lane % SIDE + SIDE * g < WIDTH)) {
-        out[at + row * step + SIDE * g] = sums[row * GROUPS + g];
-      }
-    }
-  }
-  for (var row = 0u; row < ROWS; row++) {
-    if (lane % SIDE == 0u && own_row + row < tokens) {
-      lse[(b * heads + head) * tokens + own_row + row] = largest[row / 4u][row % 4u] + log(total[row / 4u][row % 4u]);
-    }
+  store_sums(&sums, OUT, b, head, own_row, lane);
+  for (var r = 0u; r < ROW_VECTORS; r++) { total[r] = largest[r] + log(total[r]); }
+  for (var row = lane % SIDE; row < ROWS; row += SIDE) {
+    if (own_row + row < tokens) { lse[(b * heads + head) * tokens + own_row + row] = value_of(total, row); }
   }
 }

@@ -1,50 +1,25 @@
 // Two tile products that the vectorised flash kernels are made of, on a workgroup of 8 x 8 lanes:
 //   scores[TILE, OTHERS] += A[TILE, D] B[OTHERS, D]^T         ROWS x COLUMNS registers a lane
 //   sums[TILE, D]        += weights[TILE, OTHERS] B[OTHERS, D]   ROWS x 4 GROUPS registers a lane
-// Lane (y, x) owns rows y ROWS.., columns x + 8 c and channels 4 (x + 8 g)...
 // Workgroup memory holds both operands k-major, so that a step of the sums is a few vector loads and ROWS x COLUMNS
 // multiply-adds: `left` [channel or column][row], `right` [channel][column] or [column][channel]. It is filled in
 // chunks of 4 DEPTH channels, transposed in registers, and in slices of 8 PART columns. Lines of `left` and of the
 // transposed `right` are an odd number of vectors apart, which spreads them over the banks.
 // Barriers: after memory is filled, and before it is filled again.
-// A kernel file defines `vector(operand, b, head, n, d)`; the header defines WIDTH, ROWS, COLUMNS, DEPTH, PART and
-// the sizes of `left` and `right`.
+// A kernel file defines `vector(operand, b, head, n, d)` and `store(result, b, head, n, d, x)`; the header defines
+// WIDTH, the counts of registers, DEPTH, PART and the sizes of `left` and `right`.
 const LANES = 64u;
 const SIDE = 8u;
 const TILE = SIDE * ROWS;
 const OTHERS = SIDE * COLUMNS;
-const ROW_VECTORS = ROWS / 4u;
 const COLUMN_VECTORS = COLUMNS / 4u;
 const LEFT_STEP = TILE / 4u + 1u;
 const RIGHT_STEP = OTHERS / 4u + 1u;
 const SLICE = SIDE * PART;
-const GROUPS = (WIDTH + SIDE - 1u) / SIDE;
-
-alias Scores = array<vec4f, COLUMNS * ROW_VECTORS>;   // [column][row / 4]
-alias Sums = array<vec4f, ROWS * GROUPS>;             // [row][channel / 32]
-
-const HIDDEN = -3.4e38;   // its exponential is 0
 
 var<workgroup> left: array<vec4f, LEFT_SIZE>;
 var<workgroup> right: array<vec4f, RIGHT_SIZE>;
-
-/// Rows of the four scores `s` of a lane whose rows start at `first`.
-fn rows_of(first: u32, s: u32) -> vec4u {
-  return first + 4u * (s % ROW_VECTORS) + vec4u(0u, 1u, 2u, 3u);
-}
-
-/// Column of the four scores `s`, in a tile from `first` on.
-fn column_of(first: u32, lane: u32, s: u32) -> u32 {
-  return first + lane % SIDE + SIDE * (s / ROW_VECTORS);
-}
-
-/// Scores of queries `i` and keys `j`, HIDDEN where the query does not see the key.
-fn visible(scores: vec4f, i: vec4u, j: vec4u) -> vec4f {
-  var seen = (i < vec4u(tokens)) & (j < vec4u(tokens));
-  if (causal) { seen = seen & (j <= i); }
-  if (window > 0u) { seen = seen & (i < j + window); }
-  return select(vec4f(HIDDEN), scores, seen);
-}
+var<workgroup> shares: array<vec4f, SIDE * TILE / 4u>;   // [lane of the row][row / 4]
 
 /// Four channels of an operand, 0 outside of the tensor.
 fn padded(operand: u32, b: u32, head: u32, n: u32, d: u32) -> vec4f {
@@ -145,5 +120,45 @@ fn add_weighted(sums: ptr<function, Sums>, weights: ptr<function, Scores>, opera
     multiply_slice(sums, lane);
     workgroupBarrier();
     for (var i = 0u; i < (COLUMNS - PART) * ROW_VECTORS; i++) { (*weights)[i] = (*weights)[i + PART * ROW_VECTORS]; }
+  }
+}
+
+/// Hands round what the lanes have of each row.
+fn share_rows(own: Rows, lane: u32) {
+  for (var r = 0u; r < ROW_VECTORS; r++) { shares[share_at(lane % SIDE, lane, r)] = own[r]; }
+  workgroupBarrier();
+}
+
+fn share_at(x: u32, lane: u32, r: u32) -> u32 {
+  return x * (TILE / 4u) + lane / SIDE * ROW_VECTORS + r;
+}
+
+/// The largest that the 8 lanes of a row have of it.
+fn largest_of_rows(own: Rows, lane: u32) -> Rows {
+  share_rows(own, lane);
+  var most = own;
+  for (var x = 0u; x < SIDE; x++) {
+    for (var r = 0u; r < ROW_VECTORS; r++) { most[r] = max(most[r], shares[share_at(x, lane, r)]); }
+  }
+  return most;
+}
+
+/// What the 8 lanes of a row have of it, added up in order.
+fn total_of_rows(own: Rows, lane: u32) -> Rows {
+  share_rows(own, lane);
+  var total = Rows();
+  for (var x = 0u; x < SIDE; x++) {
+    for (var r = 0u; r < ROW_VECTORS; r++) { total[r] += shares[share_at(x, lane, r)]; }
+  }
+  return total;
+}
+
+/// Stores the sums of a lane's rows from `first` on.
+fn store_sums(sums: ptr<function, Sums>, result: u32, b: u32, head: u32, first: u32, lane: u32) {
+  for (var row = 0u; row < ROWS; row++) {
+    for (var g = 0u; g < GROUPS; g++) {
+      let d = lane % SIDE + SIDE * g;
+      if (first + row < tokens && d < WIDTH) { store(result, b, head, first + row, d, (*sums)[row * GROUPS + g]); }
+    }
   }
 }

@@ -57,5 +57,5 @@ export const SCALAR_VERSION: TiledVersion = {
 function tileOf({ headDim, tokens }: Geometry): Tile {
   const most = headDim <= 80 ? 4 : headDim <= 160 ? 2 : 1;
   const rows = Math.min(most, Math.ceil(tokens / SIDE));
-  return { rows, constants: { HEAD_DIM: headDim, ROWS: rows } };
+  return { rows: SIDE * rows, constants: { HEAD_DIM: headDim, ROWS: rows } };
 }

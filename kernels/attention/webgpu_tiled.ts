@@ -4,6 +4,7 @@ import storeApart from "./attention_backward_store_apart.wgsl" with { type: "tex
 import storePacked from "./attention_backward_store_packed.wgsl" with { type: "text" };
 import visibleSource from "./attention_visible.wgsl" with { type: "text" };
 import type { AttentionAttrs, Geometry } from "./geometry.ts";
+import { unrolled } from "./unroll.ts";
 import { inputOverrides, readSlots, slotOr } from "./webgpu_overrides.ts";
 
 /** Lanes along each side of a workgroup. */
@@ -19,8 +20,10 @@ export interface LaneArrays {
 
 /** Sizes of a workgroup's tile. */
 export interface Tile {
-  /** Rows of a lane; a workgroup has 8 times as many. */
+  /** Rows of a workgroup. */
   readonly rows: number;
+  /** How often loops over registers run, for versions that have them written out. */
+  readonly registers?: Readonly<Record<string, number>>;
   /** What the sources have as constants. */
   readonly constants: Readonly<Record<string, number>>;
 }
@@ -52,9 +55,9 @@ export function flashLaunch(
   attrs: AttentionAttrs,
   limits: Limits,
 ): Launch {
-  const { grid, header, overrides } = tiling(version, g, g.heads, { scores: 1, sums: 1 }, limits);
+  const { grid, sourceOf, overrides } = tiling(version, g, g.heads, { scores: 1, sums: 1 }, limits);
   return {
-    source: header + version.flash,
+    source: sourceOf(version.flash),
     overrides: { ...inputOverrides(g, attrs, version.size), ...overrides, has_sinks: Number(attrs.sinks) },
     bindings: [...readSlots(g), slotOr(g.sinks, g.q), g.inputs, g.inputs + 1],
     groups: grid,
@@ -77,18 +80,19 @@ export function backwardLaunches(
 ): Launch[] {
   const rows = g.batch * g.heads * g.tokens;
   const launch = (heads: number, sums: number, sources: string, outputs: readonly number[]): Launch => {
-    const { grid, header, overrides } = tiling(version, g, heads, { scores: 2, sums }, limits);
+    const { grid, sourceOf, overrides } = tiling(version, g, heads, { scores: 2, sums }, limits);
     return {
-      source: header + version.backward + sources,
+      source: sourceOf(version.backward + sources),
       overrides: { ...inputOverrides(g, attrs, version.size), ...overrides, rows },
       bindings: [...readSlots(g), stats, g.inputs + 2, ...outputs],
       groups: grid,
     };
   };
-  const store = wgslHeader({ Element: version.element }) + (attrs.packed ? storePacked : storeApart);
+  const store = wgslHeader({ Element: version.element }) +
+    (gradients.length === 1 ? storePacked : storeApart);
   return [
     launch(g.heads, 1, version.queries, gradients.slice(0, 1)),
-    launch(g.kvHeads, 2, store + version.keys, attrs.packed ? gradients : gradients.slice(1)),
+    launch(g.kvHeads, 2, store + version.keys, gradients.length === 1 ? gradients : gradients.slice(1)),
   ];
 }
 
@@ -98,13 +102,14 @@ function tiling(
   heads: number,
   arrays: LaneArrays,
   limits: Limits,
-): { grid: Launch["groups"]; header: string; overrides: Record<string, number> } {
-  const { rows, constants } = version.tile(g, arrays, limits);
-  const blocks = Math.ceil(g.tokens / (SIDE * rows));
+): { grid: Launch["groups"]; sourceOf: (kernel: string) => string; overrides: Record<string, number> } {
+  const { rows, constants, registers = {} } = version.tile(g, arrays, limits);
+  const blocks = Math.ceil(g.tokens / rows);
   const total = g.batch * heads * blocks;
   return {
     grid: gridOf(total, limits),
-    header: wgslHeader(constants) + visibleSource + version.prelude,
+    sourceOf: (kernel) =>
+      wgslHeader(constants) + visibleSource + unrolled(version.prelude + kernel, registers),
     overrides: { blocks, total_groups: total },
   };
 }

@@ -5,6 +5,9 @@ import queriesSource from "./attention_backward_queries_vec4.wgsl" with { type: 
 import backwardSource from "./attention_backward_vec4.wgsl" with { type: "text" };
 import flashSource from "./attention_flash_vec4.wgsl" with { type: "text" };
 import inputsSource from "./attention_inputs_vec4.wgsl" with { type: "text" };
+import partnersSource from "./attention_partners_vec4.wgsl" with { type: "text" };
+import scoresSource from "./attention_scores_vec4.wgsl" with { type: "text" };
+import statisticsSource from "./attention_statistics_vec4.wgsl" with { type: "text" };
 import tilesSource from "./attention_tiles_vec4.wgsl" with { type: "text" };
 import type { AttentionAttrs, Geometry } from "./geometry.ts";
 import { type LaneArrays, SIDE, type Tile, type TiledVersion } from "./webgpu_tiled.ts";
@@ -33,9 +36,9 @@ export function fitsVectors({ headDim }: Geometry, { block }: AttentionAttrs): b
 export const VECTOR_VERSION: TiledVersion = {
   size: 4,
   element: "vec4f",
-  prelude: inputsSource + tilesSource,
+  prelude: partnersSource + inputsSource + scoresSource + tilesSource,
   flash: flashSource,
-  backward: backwardSource,
+  backward: backwardSource + statisticsSource,
   queries: queriesSource,
   keys: keysSource,
   tile: tileOf,
@@ -47,7 +50,7 @@ function tileOf({ headDim, tokens }: Geometry, arrays: LaneArrays, limits: Limit
   const live = SIDE * (SIDE * arrays.scores + 4 * Math.ceil(width / SIDE) * arrays.sums);
   const rows = tokens > FEW_TOKENS && live <= variantsOf(limits).attentionRegisters ? 8 : 4;
   const columns = tokens > FEW_TOKENS ? 8 : 4;
-  return { rows, constants: tileSizes(width, rows, columns) };
+  return { rows: SIDE * rows, constants: tileSizes(width, rows, columns) };
 }
 
 /** Constants of `attention_tiles_vec4.wgsl`: a chunk of channels and a slice of columns share workgroup memory. */
@@ -62,7 +65,8 @@ function tileSizes(width: number, rows: number, columns: number): Record<string,
   const fits = ({ LEFT_SIZE, RIGHT_SIZE }: ReturnType<typeof sizes>) =>
     (LEFT_SIZE + RIGHT_SIZE + 2 * SIDE * rows) * VECTOR_BYTES <= WORKGROUP_BYTES;
   const part = PARTS.find((part) => part <= columns && fits(sizes(part))) ?? 1;
-  return { WIDTH: width, ROWS: rows, COLUMNS: columns, DEPTH: depth, PART: part, ...sizes(part) };
+  const registers = { ROWS: rows, ROW_VECTORS: rows / 4, COLUMNS: columns, GROUPS: Math.ceil(width / SIDE) };
+  return { WIDTH: width, ...registers, DEPTH: depth, PART: part, ...sizes(part) };
 }
 
 function padded(width: number, depth: number): number {
