@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatTotals, skippedTests, totalsOf } from "./run.ts";
+import { diedAtExit, formatTotals, skippedTests, totalsOf } from "./run.ts";
 
 Deno.test("`totalsOf()` reads the last summary", () => {
   const output =
@@ -11,6 +11,15 @@ Deno.test("`totalsOf()` reads the last summary", () => {
 Deno.test("`totalsOf()` counts a failure when the run failed without one", () => {
   assertEquals(totalsOf("error: Type checking failed.", false), { passed: 0, failed: 1, skipped: 0 });
   assertEquals(totalsOf("FAILED | 5 passed | 0 failed (1s)", false), { passed: 5, failed: 1, skipped: 0 });
+});
+
+Deno.test("`diedAtExit()` is true of a signal after all tests have passed, and of nothing else", () => {
+  const passed = "one ... ok (1ms)\n\nok | 1 passed (2 steps) | 0 failed (1s)\n\n";
+  assertEquals(diedAtExit(passed, "SIGABRT"), true);
+  assertEquals(diedAtExit(passed, null), false);
+  assertEquals(diedAtExit(`${passed}running 1 test from ./b_test.ts\n`, "SIGABRT"), false);
+  assertEquals(diedAtExit("FAILED | 1 passed | 1 failed (1s)\n", "SIGABRT"), false);
+  assertEquals(diedAtExit("one ...", "SIGSEGV"), false);
 });
 
 Deno.test("`skippedTests()` names tests and files", () => {
