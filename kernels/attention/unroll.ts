@@ -1,3 +1,5 @@
+import { closing } from "../../engine/device/webgpu/wgsl.ts";
+
 /** A loop from 0 to a constant, or to a product of constants. */
 const LOOP = /for \(var (\w+) = 0u; \1 < ([A-Z_ *]+); \1\+\+\) \{/;
 
@@ -19,20 +21,10 @@ export function unrolled(source: string, counts: Readonly<Record<string, number>
       rest = rest.slice(start);
       continue;
     }
-    const end = closing(rest, start);
+    const end = closing(rest, start, "{}") - 1;
     const body = unrolled(rest.slice(start, end), counts);
     result += Array.from({ length: count }, (_, i) => `{ const ${name} = ${i}u; ${body}}`).join("\n");
     rest = rest.slice(end + 1);
   }
   return result + rest;
-}
-
-/** Place of the brace that closes the one before `from`. */
-function closing(text: string, from: number): number {
-  let [depth, at] = [1, from];
-  for (; depth > 0; at++) {
-    if (text[at] === "{") depth++;
-    else if (text[at] === "}") depth--;
-  }
-  return at - 1;
 }

@@ -51,7 +51,7 @@ function productLaunch(product: Product, bindings: readonly number[], limits: Li
   }
   const height = rows <= 32 ? 4 : 8;
   return {
-    source: `${registerTile({ rows: height, memory: windowsSource, costly: true }, limits)}${source}`,
+    source: tileOfWindows(height, limits) + source,
     overrides: {
       ...windowOverrides(gather),
       ...{ TRANS_A: 0, TRANS_B: 0, M: rows, K: k, POSITIONS: positions },
@@ -65,6 +65,11 @@ function productLaunch(product: Product, bindings: readonly number[], limits: Li
     bindings,
     groups: gridOf(Math.ceil(rows / (8 * height)) * Math.ceil(positions / TILE_N), limits),
   };
+}
+
+/** The register tile over windows, whose places take divisions to find. */
+function tileOfWindows(rows: number, limits: Limits): string {
+  return registerTile({ rows, memory: windowsSource, costly: true }, limits);
 }
 
 /** Overrides of windows.wgsl. */
@@ -102,9 +107,7 @@ export function weightGradientWebGpu(
   const height = m <= 32 ? 4 : 8, tiles = Math.ceil(m / (8 * height)) * Math.ceil(k / TILE_N);
   const depth = splitDepth(positions, tiles), splits = Math.ceil(positions / depth);
   const launch = {
-    source: `${
-      registerTile({ rows: height, memory: windowsSource, costly: true }, limits)
-    }${weightGradientSource}`,
+    source: tileOfWindows(height, limits) + weightGradientSource,
     overrides: {
       ...windowOverrides(gather),
       ...{ TRANS_A: 0, TRANS_B: 1, M: m, K: k, POSITIONS: positions, SPLITS: splits, DEPTH: depth },

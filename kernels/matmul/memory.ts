@@ -5,7 +5,8 @@
  * @module
  */
 
-const LANES = ["x", "y", "z", "w"];
+/** The elements of a vector. */
+export const CHANNELS: readonly string[] = ["x", "y", "z", "w"];
 
 /** The element type of the buffers: rows that are multiples of four elements are moved 16 bytes at a time. */
 export function elementOf(aligned: boolean): string {
@@ -19,7 +20,7 @@ export function elementOf(aligned: boolean): string {
 export function readerOf(name: string, aligned: boolean): string {
   const lines = aligned
     ? [`  if (count > 0u) { value = ${name}[at / 4u]; }`]
-    : LANES.map((lane, i) => `  if (count > ${i}u) { value.${lane} = ${name}[at + ${i}u]; }`);
+    : CHANNELS.map((channel, i) => `  if (count > ${i}u) { value.${channel} = ${name}[at + ${i}u]; }`);
   return [
     `fn read_${name}(at: u32, count: u32) -> vec4f {`,
     "  var value = vec4f();",
@@ -32,7 +33,7 @@ export function readerOf(name: string, aligned: boolean): string {
 export function writerOf(name: string, aligned: boolean): string {
   const lines = aligned
     ? [`  if (count > 0u) { ${name}[at / 4u] = value; }`]
-    : LANES.map((lane, i) => `  if (count > ${i}u) { ${name}[at + ${i}u] = value.${lane}; }`);
+    : CHANNELS.map((channel, i) => `  if (count > ${i}u) { ${name}[at + ${i}u] = value.${channel}; }`);
   return [`fn write_${name}(at: u32, count: u32, value: vec4f) {`, ...lines, "}\n"].join("\n");
 }
 

@@ -1,7 +1,8 @@
 import { wgslHeader } from "../../engine/device/webgpu/wgsl.ts";
 import type { Limits } from "../../engine/kernel.ts";
 import { lanesOfTile } from "../variants.ts";
-import { memoryOf } from "./memory.ts";
+import { CHANNELS, memoryOf } from "./memory.ts";
+import operands from "./tile_operands.wgsl" with { type: "text" };
 import subgroupTile from "./tile_subgroup.wgsl" with { type: "text" };
 import workgroupTile from "./tile.wgsl" with { type: "text" };
 
@@ -10,8 +11,6 @@ export const TILE_N = 64;
 
 /** Which operands are stored transposed: one answer for a whole launch. */
 const TRANSPOSITION = "override TRANS_A: bool;\noverride TRANS_B: bool;\n";
-
-const CHANNELS = ["x", "y", "z", "w"];
 
 /** What stands in front of a kernel that multiplies tiles. */
 export interface TileText {
@@ -38,7 +37,7 @@ export function registerTile(
   const lanes = costly ? undefined : lanesOfTile(limits);
   const header = wgslHeader(lanes ? { LANES: lanes, SUMS: TILE_N / 4 } : { SUMS: 2 * rows });
   const tile = lanes ? subgroupTile + addStrip(lanes) + sumSteps(lanes) : workgroupTile;
-  return `const ROWS = ${rows}u;\n${header}${transposition}${memory}\n${tile}\n`;
+  return `const ROWS = ${rows}u;\n${header}${transposition}${memory}\n${operands}${tile}\n`;
 }
 
 /**
@@ -78,11 +77,6 @@ function sumSteps(lanes: number): string {
     const steps = [0, 1, 2, 3].map((step) => `subgroupBroadcast(of_lane, ${step * (lanes / 4) + part}u)`);
     return `  sum = select(sum, ${steps.join(" + ")}, part == ${part}u);`;
   });
-  return [
-    "fn sum_steps(of_lane: vec4f, part: u32) -> vec4f {",
-    "  var sum = vec4f();",
-    ...parts,
-    "  return sum;\n}\n",
-  ]
-    .join("\n");
+  const head = "fn sum_steps(of_lane: vec4f, part: u32) -> vec4f {";
+  return [head, "  var sum = vec4f();", ...parts, "  return sum;", "}\n"].join("\n");
 }

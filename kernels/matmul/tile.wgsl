@@ -8,7 +8,6 @@
 // TRANS_A and TRANS_B stand in front of this text: whether an operand is stored transposed.
 const INVOCATIONS = 64u;
 const TILE_M = 8u * ROWS;
-const TILE_N = 64u;
 const TILE_K = 16u;
 /// Groups of four columns that a lane has; the sums of a row lie side by side.
 const GROUPS = 2u;
@@ -17,22 +16,6 @@ const BLOCKS_B = TILE_N / 4u;
 
 var<workgroup> tile_a: array<vec4f, TILE_K * BLOCKS_A>;
 var<workgroup> tile_b: array<vec4f, TILE_K * BLOCKS_B>;
-
-/// Whether sums of op(A) over k are wanted too, where A is stored transposed: see row_of_lines().
-var<private> sum_lines: bool;
-var<private> lines: vec4f;
-
-/// One operand: `lines` rows of op(A) or columns of op(B), `depth` steps of k; a stored row has `stride` elements.
-struct Operand {
-  base: u32,
-  stride: u32,
-  lines: u32,
-  depth: u32,
-}
-
-fn remaining(limit: u32, at: u32) -> u32 {
-  return select(0u, min(limit - at, 4u), at < limit);
-}
 
 /// Place of a lane's 4 x 4 block, (line, k): neighbours in storage go to neighbouring lanes.
 fn block_place(lane: u32, blocks: u32, k_is_row: bool) -> vec2u {

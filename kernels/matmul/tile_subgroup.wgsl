@@ -8,28 +8,11 @@
 //   since the lane of a broadcast is a literal, add_strip(), the products of four steps of k, and sum_steps().
 const INVOCATIONS = 8u * ROWS;
 const TILE_M = INVOCATIONS;
-const TILE_N = 64u;
 const TILE_K = 4u;
 /// Groups of four columns that a lane has; the sums of a row lie side by side.
 const GROUPS = TILE_N / 4u / LANES;
 /// Lanes that hold one step of k where A is stored transposed.
 const LANES_OF_STEP = LANES / 4u;
-
-/// One operand: `lines` rows of op(A) or columns of op(B), `depth` steps of k; a stored row has `stride` elements.
-struct Operand {
-  base: u32,
-  stride: u32,
-  lines: u32,
-  depth: u32,
-}
-
-/// Whether sums of op(A) over k are wanted too, where A is stored transposed: see row_of_lines().
-var<private> sum_lines: bool;
-var<private> lines: vec4f;
-
-fn remaining(limit: u32, at: u32) -> u32 {
-  return select(0u, min(limit - at, 4u), at < limit);
-}
 
 /// First column of a lane's group in the tile.
 fn column_of(lane: u32, group: u32) -> u32 {

@@ -1,8 +1,8 @@
 import { DeviceError, withModulePath } from "../../core/errors.ts";
 import type { Launch } from "../../kernel.ts";
 import type { Failures } from "./failures.ts";
-import { withSubgroupDirective } from "./wgsl.ts";
 import { explainCompileError } from "./shader_errors.ts";
+import { withSubgroupDirective } from "./wgsl.ts";
 
 /** A compiled pipeline and its only bind group layout. */
 export interface Pipeline {

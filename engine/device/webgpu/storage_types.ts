@@ -10,6 +10,7 @@
 import { DTypeError } from "../../core/errors.ts";
 import type { Spec } from "../../core/spec.ts";
 import { type Launch, slotOf } from "../../kernel.ts";
+import { closing } from "./wgsl.ts";
 
 /** Element types that sources declare for floats, and their counterparts of half the size. */
 const HALVES: Readonly<Record<string, string>> = { f32: "f16", vec2f: "vec2<f16>", vec4f: "vec4<f16>" };
@@ -74,7 +75,7 @@ function convertAccesses(text: string, halves: ReadonlyMap<string, HalfArray>): 
     const [found, name] = match;
     if (name === undefined) continue;
     const half = halves.get(name)!;
-    const end = closing(text, match.index + found.length);
+    const end = closing(text, match.index + found.length, "[]");
     const place = `${name}[${convertAccesses(text.slice(match.index + found.length, end - 1), halves)}]`;
     const [assigned, operator] = text.slice(end).match(/^\s*([-+*/]?)=(?!=)/) ?? [];
     result += text.slice(from, match.index);
@@ -90,14 +91,4 @@ function convertAccesses(text: string, halves: ReadonlyMap<string, HalfArray>): 
     access.lastIndex = from;
   }
   return result + text.slice(from);
-}
-
-/** Place behind the bracket that closes the one before `from`. */
-function closing(text: string, from: number): number {
-  let [depth, at] = [1, from];
-  for (; depth > 0; at++) {
-    if (text[at] === "[") depth++;
-    else if (text[at] === "]") depth--;
-  }
-  return at;
 }

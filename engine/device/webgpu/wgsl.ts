@@ -33,6 +33,16 @@ export function withSubgroupDirective(source: string): string {
   return /\bsubgroup[A-Z]\w*\(/.test(source) ? `enable subgroups;\n${source}` : source;
 }
 
+/** Place behind the bracket that closes the one before `from`; `pair` is `[]` or `{}`. */
+export function closing(text: string, from: number, [open, close]: string): number {
+  let [depth, at] = [1, from];
+  for (; depth > 0; at++) {
+    if (text[at] === open) depth++;
+    else if (text[at] === close) depth--;
+  }
+  return at;
+}
+
 /**
  * The number of a workgroup in a grid made by `gridOf`: `linear_workgroup(workgroup_id, num_workgroups)`. The grid
  * may be larger than the count, so a kernel returns where the number reaches it.
